@@ -1,0 +1,149 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Turns checked variables and the catalog into the plan of one environment. Private to the collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+from pathlib import Path
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils import _catalog
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions, check_inventory
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_models import check_models
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import check_rules
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Problem, Validator
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Plan = dict[str, t.Any]
+
+
+class PlanError(Exception):
+    """The inventory cannot be planned; the message has one line per problem."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        listed = list(dict.fromkeys(str(problem) for problem in problems))
+        count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
+        super().__init__("\n".join([f"The inventory has {count}; nothing was touched.", *listed]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """All that a plan depends on."""
+
+    variables: Mapping[str, object]
+    roles: list[RoleOptions]
+    catalog: Mapping[str, Mapping[str, t.Any]]
+    run_tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    # Problems found while the variables were read, such as templates that do not work.
+    problems: tuple[Problem, ...] = ()
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def make_plan(request: Request) -> Plan:
+    """The plan, or a PlanError that lists everything that is wrong."""
+    validator = Validator()
+    validator.problems.extend(request.problems)
+    values = check_inventory(request.variables, request.roles, validator)
+    catalog = _catalog.read_catalog(request.catalog)
+    # A later rule needs a value of the right type: where it was refused, the rule is not asked.
+    profile, tier = values.get("llm_profile"), values.get("llm_tier") or "dev"
+    substrate = values.get("llm_substrate") or ""
+    features = _features(values, catalog)
+    sources = values.get("llm_sources") or {}
+    components: list[_catalog.Component] = []
+    selected: list[str] = []
+    if profile:
+        components, problems = _catalog.resolve(catalog, profile, features)
+        validator.problems.extend(problems)
+        validator.problems.extend(_catalog.check_sources(catalog, components, sources))
+        selected, problems = _catalog.narrow(components, request.run_tags, request.skip_tags)
+        validator.problems.extend(problems)
+    kubeconfig = _kubeconfig(values, request.environ)
+    namespaces = _namespaces(components, values)
+    check_rules(values, kubeconfig, namespaces, validator)
+    models = check_models(values.get("llm_models") or [], {"tier": tier, "substrate": substrate}, validator)
+    if profile == "platform" and models:
+        validator.add("llm_profile", profile, "serves no models, and llm_models names some", "set llm_profile: serving")
+    if validator.problems:
+        raise PlanError(validator.problems)
+    entries = [_entry(component, sources) for component in components]
+    environment = values["llm_environment"]
+    installed = {entry["name"] for entry in entries if entry["source"] != "existing"}
+    return {
+        "environment": environment,
+        "profile": profile,
+        "tier": tier,
+        "features": features,
+        "substrate": substrate,
+        "kubeconfig": kubeconfig,
+        "context": values["llm_context"] if substrate == "existing" else "",
+        "home_namespace": values["llm_home_namespace"],
+        "storage_class": values["llm_storage_class"],
+        "tree": str(_absolute(values["llm_build_dir"]) / environment),
+        "evidence_dir": str(_absolute(values["llm_evidence_dir"]) / environment),
+        "cache_dir": str(_absolute(values["llm_cache_dir"])),
+        "lock_file": str(_absolute(values["llm_lock_file"])),
+        "namespaces": namespaces,
+        "components": entries,
+        "selected": [name for name in selected if name in installed],
+        "models": models,
+        "prune": {"data": values["llm_prune_data"], "max": values["llm_prune_max"]},
+        "disposable": values["llm_disposable"],
+        "verify_destructive": values["llm_verify_destructive"],
+        # The substrate fills in the folder of upstream files it was built from.
+        "sources": "",
+        "kubernetes": {"version": values["llm_kubernetes_version"], "api_versions": []},
+    }
+
+
+def _features(values: Mapping[str, t.Any], catalog: Mapping[str, _catalog.Component]) -> dict[str, bool]:
+    given = values.get("llm_features") or {}
+    return {name: bool(given.get(name)) for name in _catalog.features_of(catalog)}
+
+
+def _kubeconfig(values: Mapping[str, t.Any], environ: Mapping[str, str]) -> str:
+    if values.get("llm_substrate") == "local":
+        name = values.get("local_cluster_name") or "llm-platform"
+        cache = values.get("local_cluster_cache_dir") or values.get("llm_cache_dir") or ""
+        return str(_absolute(cache) / "clusters" / name / "kubeconfig")
+    given = values.get("llm_kubeconfig") or environ.get("K8S_AUTH_KUBECONFIG") or ""
+    return str(_absolute(given)) if given else ""
+
+
+def _namespaces(components: list[_catalog.Component], values: Mapping[str, t.Any]) -> list[dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    home = values.get("llm_home_namespace")
+    if home:
+        found[home] = {"name": home, "pod_security": "restricted"}
+    for component in components:
+        if not component.namespace:
+            continue
+        entry = found.setdefault(component.namespace, {"name": component.namespace, "pod_security": "restricted"})
+        if component.pod_security != "restricted":
+            entry.update(pod_security=component.pod_security, reason=component.pod_security_reason)
+    return list(found.values())
+
+
+def _entry(component: _catalog.Component, sources: Mapping[str, str]) -> dict[str, t.Any]:
+    return {
+        "name": component.name,
+        "role": component.role,
+        "layer": component.layer,
+        "source": sources.get(component.name, component.sources[0]),
+        "namespace": component.namespace,
+        "requires": list(component.requires),
+        "claims": [dict(claim) for claim in component.claims],
+        "kinds": list(component.kinds),
+        "prepare": component.prepare,
+        "existing": dict(component.existing),
+    }
+
+
+def _absolute(path: str) -> Path:
+    # Path.resolve would follow links, and a link into another place may be just what the user set up.
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a plan as tables for people. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+def plan_table(plan: Mapping[str, t.Any]) -> str:
+    """What will exist, where it comes from, and what of it this run leaves out."""
+    selected = set(plan["selected"])
+    features = ", ".join(name for name, on in plan["features"].items() if on) or "none"
+    cluster = plan["kubeconfig"] + (f", context {plan['context']}" if plan["context"] else "")
+    lines = [
+        f"Environment {plan['environment']}: profile {plan['profile']}, tier {plan['tier']}, features {features}",
+        f"Cluster     {plan['substrate']} ({cluster})",
+        f"Tree        {plan['tree']}",
+        "",
+        *_table(
+            ("COMPONENT", "LAYER", "SOURCE", "NAMESPACE", "REQUIRES", "THIS RUN"),
+            (
+                (
+                    entry["name"],
+                    entry["layer"],
+                    entry["source"],
+                    entry["namespace"] or "-",
+                    ", ".join(entry["requires"]) or "-",
+                    _run(entry, selected),
+                )
+                for entry in plan["components"]
+            ),
+        ),
+    ]
+    if plan["models"]:
+        header = ("MODEL", "ENGINE", "SOURCE", "REPLICAS", "GPU", "MAX OUTPUT", "$ IN/TOKEN", "$ OUT/TOKEN")
+        lines += ["", *_table(header, (_model(model) for model in plan["models"]))]
+    exceptions = [entry for entry in plan["namespaces"] if entry["pod_security"] != "restricted"]
+    lines += ["", *(f"Namespace {e['name']} allows {e['pod_security']} pods: {e['reason']}" for e in exceptions)]
+    return "\n".join(lines).rstrip()
+
+
+def _run(entry: Mapping[str, t.Any], selected: set[str]) -> str:
+    if entry["source"] == "existing":
+        return "checked only"
+    return "yes" if entry["name"] in selected else "left out by tags"
+
+
+def _model(model: Mapping[str, t.Any]) -> tuple[str, ...]:
+    gpu = model["gpu"]
+    return (
+        model["name"],
+        model["engine"],
+        model["source"] + (f"@{model['revision']}" if model["revision"] else "") or "-",
+        str(model["replicas"]),
+        f"{gpu['count']} x {gpu['product'] or gpu['resource']}" if gpu["count"] else "-",
+        str(model["max_output_tokens"]),
+        f"{model['price']['input_per_token']:g}",
+        f"{model['price']['output_per_token']:g}",
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [header, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -1,0 +1,302 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import string
+import typing as t
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import read_roles
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan import PlanError, Request, make_plan
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_table import plan_table
+
+ROLES_DIR = pathlib.Path(__file__).resolve().parents[4] / "roles"
+ROLES = read_roles(ROLES_DIR)
+PLAN_OPTIONS = next(role.options for role in ROLES if role.role == "plan")
+BASE: dict[str, t.Any] = {
+    "llm_environment": "test",
+    "llm_profile": "serving",
+    "llm_tier": "dev",
+    "llm_substrate": "existing",
+    "llm_features": {},
+    "llm_sources": {"gateway_api_crds": "existing"},
+    "llm_models": [],
+    "llm_kubeconfig": "/tmp/kubeconfig",
+    "llm_context": "",
+    "llm_kubernetes_version": "1.34",
+    "llm_home_namespace": "llm-platform",
+    "llm_storage_class": "",
+    "llm_build_dir": "/tmp/build",
+    "llm_evidence_dir": "/tmp/evidence",
+    "llm_lock_file": "/tmp/images.lock.yml",
+    "llm_cache_dir": "/tmp/cache",
+    "llm_prune_data": [],
+    "llm_prune_max": 50,
+    "llm_disposable": False,
+    "llm_verify_destructive": False,
+}
+CHAT = {"name": "chat", "engine": "simulator"}
+VLLM = {"name": "chat", "engine": "vllm", "source": "a/b"}
+
+
+@functools.cache
+def catalog() -> dict[str, t.Any]:
+    data = yaml.safe_load((ROLES_DIR / "plan" / "vars" / "main.yml").read_text(encoding="utf-8"))["__plan_catalog"]
+    data["foundation"]["namespace"] = "llm-platform"
+    data["serving"]["namespace"] = "llm-serving"
+    return t.cast("dict[str, t.Any]", data)
+
+
+def plan(*, run_tags: tuple[str, ...] = (), **changes: object) -> dict[str, t.Any]:
+    return make_plan(Request({**BASE, **changes}, ROLES, catalog(), run_tags=run_tags))
+
+
+def problems(**changes: object) -> list[str]:
+    with pytest.raises(PlanError) as caught:
+        plan(**changes)
+    return str(caught.value).splitlines()[1:]
+
+
+def model(**options: object) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", plan(llm_models=[{**CHAT, **options}])["models"][0])
+
+
+def test_the_options_of_this_test_are_all_there_are() -> None:
+    assert set(BASE) == set(PLAN_OPTIONS)
+
+
+def test_a_plan_orders_components_and_narrows_by_tags() -> None:
+    made = plan(run_tags=("serving",), llm_models=[CHAT])
+    assert [entry["name"] for entry in made["components"]] == ["foundation", "gateway_api_crds", "serving"]
+    assert made["selected"] == ["serving"]
+    assert [entry["name"] for entry in made["namespaces"]] == ["llm-platform", "llm-serving"]
+    table = plan_table(made)
+    assert "left out by tags" in table
+    assert "checked only" in table
+    assert "chat" in table
+
+
+def test_a_component_that_exists_is_never_delivered() -> None:
+    made = plan()
+    assert next(e for e in made["components"] if e["name"] == "gateway_api_crds")["source"] == "existing"
+    assert "gateway_api_crds" not in made["selected"]
+
+
+def test_every_key_of_a_model_is_present() -> None:
+    entry = model()
+    options = PLAN_OPTIONS["llm_models"]["options"]
+    assert set(entry) == {*options, "source_kind"}
+    for name, spec in options.items():
+        if "options" in spec and spec["type"] == "dict":
+            assert set(entry[name]) == set(spec["options"]), name
+    assert None not in entry.values()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (VLLM, {"strategy": "Recreate", "gpu": {"count": 1, "product": "", "resource": "nvidia.com/gpu"}}),
+        ({**VLLM, "cache": {"size": ""}}, {"strategy": "Recreate"}),
+        (CHAT, {"strategy": "RollingUpdate", "served_name": "chat", "source": "", "source_kind": "none"}),
+        ({**VLLM, "source": "hf://a/b@v1"}, {"source": "a/b", "revision": "v1", "source_kind": "huggingface"}),
+        ({**VLLM, "source": "/models/x"}, {"source_kind": "path", "revision": ""}),
+    ],
+)
+def test_defaults_follow_from_engine_and_source(options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
+    entry = plan(llm_models=[options])["models"][0]
+    assert {key: entry[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"name": "Chat"}, "name"),
+        ({"name": "1chat"}, "name"),
+        ({"name": "c" * 41}, "name"),
+        ({"name": "chat-"}, "name"),
+        ({"name": True}, "name"),
+        ({"engine": "tgi"}, "engine"),
+        ({"engine": "vllm"}, "source"),
+        ({"engine": "vllm", "source": "a/b", "gpu": {"count": 0}}, "gpu.count"),
+        ({"gpu": {"count": 1}}, "gpu.count"),
+        ({"gpu": {"resource": "gpu"}}, "gpu.resource"),
+        ({"price": {"input_per_token": -0.1, "output_per_token": 0}}, "price.input_per_token"),
+        ({"price": {"input_per_token": 0.1}}, "price.output_per_token"),
+        ({"price": {"input_per_token": 2, "output_per_token": 0.1}}, "price.input_per_token"),
+        ({"price": {"input_per_token": float("inf"), "output_per_token": 0.1}}, "price.input_per_token"),
+        ({"max_output_tokens": 0}, "max_output_tokens"),
+        ({"max_output_tokens": 9000}, "max_output_tokens"),
+        ({"gpu_memory_utilization": 0}, "gpu_memory_utilization"),
+        ({"replicas": -1}, "replicas"),
+        ({"slo": {"ttft_p95_ms": 0}}, "slo.ttft_p95_ms"),
+        ({"resources": {"requests": {"cpu": "many"}}}, "resources.requests.cpu"),
+        ({"resources": {"requests": {"memory": "1Ti"}}}, "resources.requests.memory"),
+        ({"cache": {"size": "5Gi"}}, "cache.size"),
+        ({"engine": "vllm", "source": "a/b", "replicas": 2}, "replicas"),
+        ({"engine": "vllm", "source": "a/b", "strategy": "RollingUpdate"}, "strategy"),
+        ({"source": "only-one-part"}, "source"),
+        ({"source": "hf://a/b@v1", "revision": "v2"}, "revision"),
+        ({"revision": "v1"}, "revision"),
+        ({"image": "Not An Image"}, "image"),
+        ({"env": {"1A": "x"}}, "env.1A"),
+        ({"env": {"A": 1}}, "env.A"),
+        ({"node_selector": {"a b": "x"}}, "node_selector.a b"),
+        ({"node_selector": {"zone": True}}, "node_selector.zone"),
+        ({"tolerations": [{"key": "a", "value": "b"}]}, "tolerations[0].value"),
+        ({"simulator": {"failures": {"error_rate": 1.5}}}, "simulator.failures.error_rate"),
+        ({"priority": "High Priority"}, "priority"),
+        ({"replcas": 1}, "replcas"),
+    ],
+)
+def test_a_wrong_model_is_one_line_that_names_the_option(options: dict[str, t.Any], path: str) -> None:
+    lines = problems(llm_models=[{**CHAT, **options}])
+    assert len(lines) == 1
+    assert lines[0].startswith(f"llm_models[0].{path} = ")
+    assert ";" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("VLLM_API_KEY", "serving_api_key_secret"),
+        ("HF_TOKEN", "serving_hub_token_secret"),
+        ("HUGGING_FACE_HUB_TOKEN", "serving_hub_token_secret"),
+    ],
+)
+def test_a_secret_in_a_models_environment_is_refused_and_not_shown(name: str, option: str) -> None:
+    (line,) = problems(llm_models=[{**CHAT, "env": {name: "hf_very_secret", "OTHER": "fine"}}])
+    assert line.startswith(f"llm_models[0].env.{name} = ")
+    assert option in line
+    assert "hf_very_secret" not in line
+
+
+def test_a_model_with_real_text_gets_the_memory_that_its_weights_need() -> None:
+    asked, not_asked = plan(
+        llm_models=[
+            {**CHAT, "simulator": {"real_text": True}},
+            {**CHAT, "name": "other", "simulator": {"real_text": False}},
+        ]
+    )["models"]
+    assert asked["resources"]["limits"]["memory"] == "1Gi"
+    assert not_asked["resources"]["limits"]["memory"] == "512Mi"
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"llm_environment": "Prod 1"}, "llm_environment"),
+        ({"llm_profile": "full"}, "llm_profile"),
+        ({"llm_kubeconfig": ""}, "llm_kubeconfig"),
+        ({"llm_substrate": "local"}, "llm_kubeconfig"),
+        ({"llm_substrate": "local", "llm_kubeconfig": "", "llm_context": "x"}, "llm_context"),
+        ({"llm_home_namespace": "kube-system"}, "llm_home_namespace"),
+        ({"llm_home_namespace": "a: b"}, "llm_home_namespace"),
+        ({"llm_kubernetes_version": "1.33"}, "llm_kubernetes_version"),
+        ({"llm_prune_data": ["secret"]}, "llm_prune_data[0]"),
+        ({"llm_prune_max": -1}, "llm_prune_max"),
+        ({"llm_verify_destructive": True}, "llm_verify_destructive"),
+        ({"llm_disposable": True, "llm_tier": "prod"}, "llm_disposable"),
+        ({"llm_sources": {}}, "gateway_api_crds_manifest"),
+        ({"gateway_api_crds_manifest": "https://example.com/x.yaml"}, "gateway_api_crds_checksum"),
+        ({"llm_profle": "serving"}, "llm_profle"),
+        ({"llm_features": {"kueue": True}}, "llm_features.kueue"),
+        ({"llm_profile": "platform", "llm_models": [CHAT]}, "llm_profile"),
+        ({"llm_build_dir": ""}, "llm_build_dir"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(changes: dict[str, t.Any], path: str) -> None:
+    lines = problems(**changes)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{path} = ")
+
+
+def test_choices_that_do_not_exist_yet_are_not_offered() -> None:
+    (line,) = problems(llm_profile="llm_gateway")
+    assert "choose one of: platform, serving" in line
+
+
+def test_two_models_with_one_name_are_refused() -> None:
+    (line,) = problems(llm_models=[CHAT, CHAT])
+    assert line.startswith('llm_models[1].name = "chat": is the name of llm_models[0] too')
+
+
+def test_two_models_with_one_served_name_are_refused() -> None:
+    (line,) = problems(llm_models=[CHAT, {"name": "other", "engine": "simulator", "served_name": "chat"}])
+    assert line.startswith("llm_models[1].served_name")
+
+
+@pytest.mark.parametrize("engine", ["vllm", "vllm-cpu"])
+def test_the_local_cluster_refuses_engines_it_cannot_run(engine: str) -> None:
+    entry = {"name": "chat", "engine": engine, "source": "a/b"}
+    (line,) = problems(llm_substrate="local", llm_kubeconfig="", llm_models=[entry])
+    assert line.startswith("llm_models[0].engine")
+    assert plan(llm_substrate="local", llm_kubeconfig="", llm_models=[{**entry, "replicas": 0}])
+
+
+def test_all_problems_come_in_one_message() -> None:
+    lines = problems(llm_tier="huge", llm_prune_max="many", llm_models=[{**CHAT, "replicas": -1}, {"engine": "x"}])
+    assert len(lines) == 5
+
+
+TEXT = st.text(alphabet=st.sampled_from(string.printable + "ä\u0085\x00{}"), max_size=80)
+STRINGS = sorted(name for name, spec in PLAN_OPTIONS["llm_models"]["options"].items() if spec["type"] == "str")
+
+
+def planned(option: str, value: str) -> tuple[dict[str, t.Any], list[str]]:
+    """The model with this option, or the lines of the refusal."""
+    try:
+        return plan(llm_models=[{**VLLM, option: value}])["models"][0], []
+    except PlanError as exc:
+        return {}, str(exc).splitlines()[1:]
+
+
+@settings(deadline=None)
+@given(option=st.sampled_from(STRINGS), value=TEXT)
+def test_any_text_in_any_option_is_a_clear_error_or_taken_as_it_is(option: str, value: str) -> None:
+    entry, refused = planned(option, value)
+    if entry:
+        assert value in {"", entry[option], f"hf://{entry['source']}@{entry['revision']}", f"hf://{entry['source']}"}
+    else:
+        assert all(" = " in line and "; " in line for line in refused)
+        assert any(line.startswith(f"llm_models[0].{option}") for line in refused)
+
+
+def test_hostile_text_is_refused_or_kept(hostile: str) -> None:
+    for option in STRINGS:
+        entry, refused = planned(option, hostile)
+        if entry:
+            assert hostile in {"", entry[option]}
+        else:
+            assert any(line.startswith(f"llm_models[0].{option}") for line in refused)
+
+
+def test_hostile_arguments_are_kept_as_they_are(hostile: str) -> None:
+    if all(char.isprintable() or char in "\n\t" or ord(char) > 127 for char in hostile):
+        entry = model(args=[hostile], env={"A": hostile})
+        assert entry["args"] == [hostile]
+        assert entry["env"] == {"A": hostile}
+    else:
+        lines = problems(llm_models=[{**CHAT, "args": [hostile]}])
+        assert "control character" in lines[0]
+
+
+def test_the_example_inventories_can_be_planned() -> None:
+    inventories = ROLES_DIR.parent / "inventories"
+    for name in ("local", "existing"):
+        variables: dict[str, t.Any] = {}
+        for path in sorted((inventories / name / "group_vars" / "all").glob("*.yml")):
+            variables |= yaml.safe_load(path.read_text(encoding="utf-8"))
+        variables = {
+            key: "/tmp/x" if "{{" in str(value) and isinstance(value, str) else value
+            for key, value in variables.items()
+        }
+        kubeconfig = "" if name == "local" else "/tmp/kubeconfig"
+        made = plan(**{**variables, "llm_sources": variables.get("llm_sources", {}), "llm_kubeconfig": kubeconfig})
+        assert made["models"], name
