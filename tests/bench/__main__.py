@@ -138,6 +138,16 @@ def main() -> int:
     if not kubeconfig or not options.kubectl:
         print("set K8S_AUTH_KUBECONFIG to a cluster's kubeconfig, and KUBECTL to kubectl's path", file=sys.stderr)
         return 2
+    missed: list[str] = []
+    # First, because the server is busy for a while with deleting what the other benchmarks made.
+    if options.site:
+        seconds = _subjects.site(options.site)
+        _save(options.output, {"site-unchanged": {"seconds": round(seconds, 2)}})
+        print(
+            f"{'site-unchanged':24} {seconds:.1f} s  (at most {SITE_SECONDS:.0f}) load {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
+        missed += ["site-unchanged"] if seconds > SITE_SECONDS else []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the namespaces go even then
     started, series, growth = time.monotonic(), dict[str, Series](), dict[str, dict[str, float]]()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -160,12 +170,7 @@ def main() -> int:
     for name, result in growth.items():
         _print(name, result)
     _save(options.output, results | growth)
-    missed = [name for name, result in results.items() if result["ratio"] > BOUNDS[name]]
-    if options.site:
-        seconds = _subjects.site(options.site)
-        _save(options.output, {"site-unchanged": {"seconds": round(seconds, 2)}})
-        print(f"{'site-unchanged':24} {seconds:.1f} s  (at most {SITE_SECONDS:.0f}) load {os.getloadavg()[0]:.1f}")
-        missed += ["site-unchanged"] if seconds > SITE_SECONDS else []
+    missed += [name for name, result in results.items() if result["ratio"] > BOUNDS[name]]
     if missed:
         print(f"bounds missed: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
