@@ -64,5 +64,6 @@ requirements:
   - python >= 3.12
   - urllib3 >= 2.0
   - PyYAML >= 6.0
+  - websocket-client >= 1.8 (only where pods are reached by port-forward)
   - kubernetes >= 31 (only for a kubeconfig with an exec plugin or an auth provider)
 """

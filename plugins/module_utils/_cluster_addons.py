@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,7 +13,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._apply_one import
 from ansible_collections.wmx.llm_platform.plugins.module_utils._applyset import ApplySet
 from ansible_collections.wmx.llm_platform.plugins.module_utils._desired import Desired, stages_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import ObjectError, order_of, ref_of
-from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError, TransportError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._wait import Waiter
 
 if t.TYPE_CHECKING:
@@ -26,6 +27,28 @@ _NO_SET: t.Final = ApplySet("cluster-addons", "kube-system")
 
 class AddonError(KubeError):
     """Not everything could be applied; all refusals are in it."""
+
+
+def reach(connect: t.Callable[[], KubeClient], seconds: float, pause: float = 1.0) -> KubeClient:
+    """A client of an API server that may still be starting.
+
+    Every try connects anew: when another run takes the cluster down, its kubeconfig is gone and there is nothing to
+    wait for.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        client = connect()
+        try:
+            response = client.request("GET", "/readyz")
+        except TransportError as exc:
+            trouble = str(exc)
+        else:
+            if response.status < 500:  # what a refusal means, the first object will say
+                return client
+            trouble = f"the API server is not ready: {response.body[-300:].decode(errors='replace').strip()}"
+        if time.monotonic() >= until:
+            raise AddonError(f"waited {seconds:.0f} s: {trouble}")
+        time.sleep(pause)
 
 
 def bring(client: KubeClient, objects: t.Sequence[Object], *, seconds: float, dry_run: bool) -> list[Outcome]:

@@ -182,9 +182,9 @@ class KubeClient:
                 return items, str(body["metadata"].get("resourceVersion", ""))
             query["continue"] = token
 
-    def names(self, resource: Resource, limit: int = PAGE) -> set[tuple[str, str]] | None:
+    def names(self, resource: Resource, namespace: str | None = None, limit: int = PAGE) -> set[tuple[str, str]] | None:
         """(namespace, name) of all objects of a kind, or None when there are more than `limit`."""
-        path = resource.path()
+        path = resource.path(namespace or "")
         body = self.checked("GET", path, query={"limit": limit}, accept=METADATA_LIST).json()
         if body["metadata"].get("continue"):
             return None

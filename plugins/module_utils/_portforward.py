@@ -3,12 +3,11 @@
 """A local address for a Service or pod, through the API server's port-forward. Private to the collection.
 
 The API server's service proxy drops the Authorization header, so it cannot carry requests to keyed APIs. Each local
-connection is one port-forward websocket of the kubernetes package; they are independent of each other.
+connection is one port-forward websocket; they are independent of each other.
 """
 
 from __future__ import annotations
 
-import select
 import socket
 import socketserver
 import threading
@@ -16,11 +15,33 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_CHUNK = 65536
+from ansible_collections.wmx.llm_platform.plugins.module_utils._kubeconfig import ConnectionConfigError, connection_of
+from ansible_collections.wmx.llm_platform.plugins.module_utils._kubernetes_settings import (
+    credentials_of,
+    kubernetes_settings,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward_stream import (
+    Dial,
+    PortForwardError,
+    Target,
+    dialler,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import TransportError
 
-
-class PortForwardError(Exception):
-    """No pod to forward to, or the API server refused."""
+__all__ = [
+    "Dial",
+    "Forward",
+    "PortForwardError",
+    "Target",
+    "credentials_of",
+    "forward",
+    "forward_service",
+    "kubernetes_dial",
+    "kubernetes_settings",
+    "ready_targets",
+    "service_target",
+    "service_targets",
+]
 
 
 class Reader(t.Protocol):
@@ -29,26 +50,10 @@ class Reader(t.Protocol):
     def get_json(self, path: str, query: t.Any = None) -> dict[str, t.Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    namespace: str
-    pod: str
-    port: int
-
-
-class _Stream(t.Protocol):
-    def socket(self, port: int) -> socket.socket: ...
-
-    def error(self, port: int) -> str | None: ...
-
-    def close(self) -> None: ...
-
-
-Dial = t.Callable[[Target], _Stream]
-
-
-def choose_target(slices: t.Sequence[t.Mapping[str, t.Any]], namespace: str, service: str, port_name: str) -> Target:
-    """The first ready pod behind a Service, by name, so that the same cluster gives the same pod."""
+def ready_targets(
+    slices: t.Sequence[t.Mapping[str, t.Any]], namespace: str, service: str, port_name: str
+) -> list[Target]:
+    """The ready pods behind a Service, by name, so that the same cluster gives the same order."""
     ready: list[Target] = []
     unready = 0
     for item in slices:
@@ -67,11 +72,16 @@ def choose_target(slices: t.Sequence[t.Mapping[str, t.Any]], namespace: str, ser
             f"Service {namespace}/{service} has no ready pod behind port {port_name or 'without name'!r}"
             f" ({unready} pod(s) not ready); wait for its Deployment or look at the pods' events"
         )
-    return min(ready, key=lambda target: target.pod)
+    return sorted(ready, key=lambda target: target.pod)
 
 
 def service_target(client: Reader, namespace: str, service: str, port: int) -> Target:
-    """The pod and container port behind a port of a Service."""
+    """The first pod, and its container port, behind a port of a Service."""
+    return service_targets(client, namespace, service, port)[0]
+
+
+def service_targets(client: Reader, namespace: str, service: str, port: int) -> list[Target]:
+    """All of them."""
     found = client.get_json(f"/api/v1/namespaces/{namespace}/services/{service}")
     ports = (found.get("spec") or {}).get("ports") or []
     names = [entry.get("name") or "" for entry in ports if entry.get("port") == port]
@@ -82,57 +92,15 @@ def service_target(client: Reader, namespace: str, service: str, port: int) -> T
         f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
         {"labelSelector": f"kubernetes.io/service-name={service}"},
     )
-    return choose_target(slices.get("items") or [], namespace, service, names[0])
+    return ready_targets(slices.get("items") or [], namespace, service, names[0])
 
 
 def kubernetes_dial(options: t.Mapping[str, t.Any]) -> Dial:
     """How to open one forwarded connection with the connection options of our modules."""
     try:
-        from kubernetes import config as k8s_config
-        from kubernetes.client.configuration import Configuration
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.stream.ws_client import portforward_call
-    except ImportError as exc:
-        raise PortForwardError(f"the Python package kubernetes is needed for port-forward: {exc}") from exc
-
-    settings = Configuration()
-    if options.get("host"):
-        settings.host = options["host"]
-        if options.get("api_key"):
-            settings.api_key = {"authorization": f"Bearer {options['api_key']}"}
-        settings.username = options.get("username")
-        settings.password = options.get("password")
-        settings.ssl_ca_cert = options.get("ca_cert")
-        settings.cert_file = options.get("client_cert")
-        settings.key_file = options.get("client_key")
-    else:
-        wanted = {"config_file": options.get("kubeconfig") or None, "context": options.get("context") or None}
-        try:
-            if any(wanted.values()):
-                k8s_config.load_kube_config(client_configuration=settings, persist_config=False, **wanted)
-            else:
-                # KUBECONFIG, ~/.kube/config, then the service account of the pod this runs in.
-                k8s_config.load_config(client_configuration=settings)
-        except k8s_config.ConfigException as exc:
-            raise PortForwardError(f"kubeconfig {options.get('kubeconfig') or 'of the environment'}: {exc}") from exc
-    if options.get("validate_certs") is not None:
-        settings.verify_ssl = bool(options["validate_certs"])
-    if options.get("proxy"):
-        settings.proxy = options["proxy"]
-
-    def dial(target: Target) -> _Stream:
-        # kubernetes.stream.portforward needs CoreV1Api: seconds of imports, and a method swapped while it connects.
-        path = f"/api/v1/namespaces/{target.namespace}/pods/{target.pod}/portforward"
-        credentials = t.cast("dict[str, dict[str, str]]", settings.auth_settings())
-        headers = {item["key"]: item["value"] for item in credentials.values() if item["in"] == "header"}
-        query = [("ports", str(target.port))]
-        try:
-            stream = portforward_call(settings, "GET", settings.host + path, query_params=query, headers=headers)
-        except ApiException as exc:
-            raise PortForwardError(f"port-forward to pod {target.namespace}/{target.pod}: {exc.reason}") from exc
-        return t.cast("_Stream", stream)
-
-    return dial
+        return dialler(connection_of(options))
+    except (ConnectionConfigError, TransportError) as exc:
+        raise PortForwardError(str(exc)) from exc
 
 
 @dataclass(slots=True)
@@ -168,28 +136,15 @@ class _Handler(socketserver.BaseRequestHandler):
             self.server.errors.append(str(exc))
             return
         try:
-            self._copy(self.request, stream.socket(target.port))
+            self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream.carry(self.request, self.server.closing)
+        except PortForwardError as exc:
+            self.server.errors.append(str(exc))
         except OSError as exc:
             if not self.server.closing.is_set():
                 self.server.errors.append(f"connection to pod {target.namespace}/{target.pod}: {exc}")
         finally:
-            if message := stream.error(target.port):
-                self.server.errors.append(f"pod {target.namespace}/{target.pod}: {message.strip()}")
             stream.close()
-
-    def _copy(self, near: socket.socket, far: socket.socket) -> None:
-        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = {near.fileno(): (near, far), far.fileno(): (far, near)}
-        poll = select.poll()
-        for number in peer:
-            poll.register(number, select.POLLIN)
-        while not self.server.closing.is_set():
-            for number, _event in poll.poll(500):
-                source, sink = peer[number]
-                data = source.recv(_CHUNK)
-                if not data:
-                    return
-                sink.sendall(data)
 
 
 @contextmanager

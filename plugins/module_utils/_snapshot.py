@@ -85,13 +85,27 @@ def _members(client: KubeClient, resource: Resource, selector: str) -> list[Obje
 
 
 def _existing(client: KubeClient, resource: Resource, items: list[Desired]) -> list[Desired]:
-    """Those that may exist without our label: a few are asked for by name, many are looked up in one list of names."""
+    """Those that may exist without our label: a few are asked for by name, many are looked up in lists of names.
+
+    A list that is cut off tells nothing, and a big cluster cuts off the list of all namespaces: then one per namespace.
+    """
     if len(items) <= FEW:
         return items
+    places = {item.ref.namespace for item in items}
+    if len(places) > FEW and (names := _names(client, resource)) is not None:
+        return [item for item in items if (item.ref.namespace, item.ref.name) in names]
+    found: list[Desired] = []
+    for place in sorted(places):
+        there = [item for item in items if item.ref.namespace == place]
+        names = _names(client, resource, place) if len(there) > FEW else None
+        found += [item for item in there if names is None or (place, item.ref.name) in names]
+    return found
+
+
+def _names(client: KubeClient, resource: Resource, namespace: str = "") -> set[tuple[str, str]] | None:
     try:
-        names = client.names(resource)
+        return client.names(resource, namespace)
     except ApiError as exc:
         if exc.status != 403:
             raise
-        names = None
-    return [item for item in items if names is None or (item.ref.namespace, item.ref.name) in names]
+        return None

@@ -106,7 +106,7 @@ def encode_query(query: Query | None) -> str:
     return "?" + urlencode(pairs) if pairs else ""
 
 
-def _ssl_context(connection: Connection) -> ssl.SSLContext:
+def ssl_context(connection: Connection) -> ssl.SSLContext:
     """One context for all connections of the pool: certificates are parsed once."""
     try:
         context = ssl.create_default_context(cadata=connection.ca.decode() if connection.ca else None)
@@ -148,7 +148,7 @@ class HttpTransport:
         self._base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         options: dict[str, t.Any] = {"maxsize": POOL_SIZE, "block": False, "retries": _retry()}
         if parts.scheme == "https":
-            options["ssl_context"] = _ssl_context(connection)
+            options["ssl_context"] = ssl_context(connection)
             if not connection.verify:
                 options["cert_reqs"] = "CERT_NONE"
                 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

@@ -167,18 +167,18 @@ not_validated:
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.wmx.llm_platform.plugins.module_utils._apply import ApplyError, ApplyOptions, deliver
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._prune import PruneOptions, normalize_data
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
 
 if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
     from ansible_collections.wmx.llm_platform.plugins.module_utils._apply_report import Report
 
-SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+SPEC: t.Final[dict[str, t.Any]] = {
     "tree": {"type": "path", "required": True},
     "components": {"type": "list", "elements": "str", "required": True},
     "environment": {"type": "str"},
@@ -209,8 +209,7 @@ def result_of(report: Report, *, diff: bool) -> dict[str, t.Any]:
     return result
 
 
-def main() -> t.NoReturn:
-    module = AnsibleModule(argument_spec=SPEC | CONNECTION_SPEC, supports_check_mode=True)
+def work(module: AnsibleModule) -> dict[str, t.Any]:
     params, diff = module.params, module._diff  # noqa: SLF001 - Ansible gives it no public name
     prune = params["prune"]
     options = ApplyOptions(
@@ -224,18 +223,21 @@ def main() -> t.NoReturn:
         wait_timeout=params["wait_timeout"],
         check=module.check_mode,
     )
-    where = f"environment {params['environment']}: " if params["environment"] else ""
     try:
         report = deliver(KubeClient.from_options(params), options)
-    except ApplyError as exc:
-        module.fail_json(msg=where + str(exc), **result_of(exc.report, diff=diff))
     except KubeError as exc:
-        module.fail_json(msg=where + str(exc))
+        where = f"environment {params['environment']}: " if params["environment"] else ""
+        done = result_of(exc.report, diff=diff) if isinstance(exc, ApplyError) else {}
+        module.fail_json(msg=where + str(exc), **done)
     for item in report.taken_back():
         module.warn(f"{item['ref']}: took back {item['path']}, which {item['manager']} had changed at {item['time']}")
     for item in report.not_validated():
         module.warn(f"{item['ref']}: not validated: {item['reason']}")
-    module.exit_json(**result_of(report, diff=diff))
+    return result_of(report, diff=diff)
+
+
+def main() -> t.NoReturn:
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

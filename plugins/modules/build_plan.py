@@ -15,6 +15,11 @@ description:
   - Builds nothing and changes nothing.
 author:
   - wmx.llm_platform contributors (@wmx)
+options:
+  registry:
+    description:
+      - Host and port of the local cluster's registry, when that runs.
+    type: str
 extends_documentation_fragment:
   - wmx.llm_platform.build_inputs
 attributes:
@@ -70,6 +75,13 @@ missing:
   returned: success
   type: list
   elements: dict
+unpushed:
+  description:
+    - Names of the images that O(registry) lacks, or has with another digest than that of the build.
+    - All images, when there is no O(registry) or it does not answer.
+  returned: success
+  type: list
+  elements: str
 tools:
   description: Folder whose C(bin) holds all tools.
   returned: success
@@ -84,27 +96,35 @@ node_root:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
+import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_common import BuildError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_options import INPUTS_SPEC, read_inputs
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_plan import plan_builds
+from ansible_collections.wmx.llm_platform.plugins.module_utils._build_registry import unpushed
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {"inputs": INPUTS_SPEC, "registry": {"type": "str"}}
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule({"inputs": INPUTS_SPEC}, supports_check_mode=True)
-    try:
-        plan = plan_builds(read_inputs(module.params["inputs"]))
-        places = {kind: plan.one(kind).path for kind in ("tools", "sources", "node_root")}
-    except BuildError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=False,
-        artifacts=[artifact.result() for artifact in plan.artifacts],
-        missing=[artifact.result() for artifact in plan.missing],
-        **{**places, "node_root": f"{places['node_root']}/root"},
-    )
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    inputs = read_inputs(module.params["inputs"])
+    plan = plan_builds(inputs)
+    places = {kind: plan.one(kind).path for kind in ("tools", "sources", "node_root")}
+    return {
+        "artifacts": [artifact.result() for artifact in plan.artifacts],
+        "missing": [artifact.result() for artifact in plan.missing],
+        "unpushed": unpushed(inputs, plan, module.params["registry"]),
+        **places,
+        "node_root": f"{places['node_root']}/root",
+    }
+
+
+def main() -> t.NoReturn:
+    run(SPEC, work, errors=(BuildError,), connection=False)
 
 
 if __name__ == "__main__":

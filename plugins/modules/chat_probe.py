@@ -170,36 +170,38 @@ engines:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat_checks import CLAIMS
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat_probe import MODEL_SPEC, probe
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "kinds": {"type": "list", "elements": "str", "choices": list(CLAIMS), "default": list(CLAIMS)},
+    "models": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": MODEL_SPEC,
+        "mutually_exclusive": [("url", "service")],
+        "required_one_of": [("url", "service")],
+        "required_by": {"service": ("namespace",)},
+    },
+    "requests": {"type": "int", "default": 5},
+    "max_tokens": {"type": "int", "default": 64, "no_log": False},
+    "max_slots": {"type": "int"},
+    "timeout": {"type": "float", "default": 60.0},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    checks, engines = probe(module.params)
+    return {"checks": checks, "engines": engines}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "kinds": {"type": "list", "elements": "str", "choices": list(CLAIMS), "default": list(CLAIMS)},
-            "models": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": MODEL_SPEC,
-                "mutually_exclusive": [("url", "service")],
-                "required_one_of": [("url", "service")],
-                "required_by": {"service": ("namespace",)},
-            },
-            "requests": {"type": "int", "default": 5},
-            "max_tokens": {"type": "int", "default": 64, "no_log": False},
-            "max_slots": {"type": "int"},
-            "timeout": {"type": "float", "default": 60.0},
-        },
-        supports_check_mode=True,
-    )
-    checks, engines = probe(module.params)
-    module.exit_json(changed=False, checks=checks, engines=engines)
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

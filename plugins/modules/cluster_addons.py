@@ -31,7 +31,7 @@ options:
     required: true
   wait_timeout:
     description:
-      - Seconds that the workloads may take.
+      - Seconds that the API server may take to become ready, and then the workloads.
     type: float
     default: 300.0
 """
@@ -60,35 +60,31 @@ updated:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
-from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_addons import bring
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_addons import bring, reach
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
-from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "objects": {"type": "list", "elements": "dict", "required": True},
+    "wait_timeout": {"type": "float", "default": 300.0},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    seconds = params["wait_timeout"]
+    client = reach(lambda: KubeClient.from_options(params), seconds)
+    outcomes = bring(client, params["objects"], seconds=seconds, dry_run=module.check_mode)
+    created = [done.desired.ref.text for done in outcomes if done.action == "created"]
+    updated = [done.desired.ref.text for done in outcomes if done.action == "changed"]
+    return {"changed": bool(created or updated), "created": created, "updated": updated}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "objects": {"type": "list", "elements": "dict", "required": True},
-            "wait_timeout": {"type": "float", "default": 300.0},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        outcomes = bring(
-            KubeClient.from_options(module.params),
-            module.params["objects"],
-            seconds=module.params["wait_timeout"],
-            dry_run=module.check_mode,
-        )
-    except KubeError as exc:
-        module.fail_json(msg=str(exc))
-    created = [done.desired.ref.text for done in outcomes if done.action == "created"]
-    updated = [done.desired.ref.text for done in outcomes if done.action == "changed"]
-    module.exit_json(changed=bool(created or updated), created=created, updated=updated)
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

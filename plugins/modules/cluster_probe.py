@@ -104,38 +104,40 @@ checks:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_probe import CLAIMS, probe
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "kinds": {"type": "list", "elements": "str", "choices": list(CLAIMS), "default": list(CLAIMS)},
+    "namespaces": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "pod_security": {
+                "type": "str",
+                "choices": ["restricted", "baseline", "privileged"],
+                "default": "restricted",
+            },
+            "reason": {"type": "str", "default": ""},
+        },
+    },
+    "image": {"type": "str", "required": True},
+    "timeout": {"type": "float", "default": 60.0},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    kinds = [kind for kind in module.params["kinds"] if not (module.check_mode and kind == "policies_enforced")]
+    return {"checks": probe({**module.params, "kinds": kinds})}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "kinds": {"type": "list", "elements": "str", "choices": list(CLAIMS), "default": list(CLAIMS)},
-            "namespaces": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "pod_security": {
-                        "type": "str",
-                        "choices": ["restricted", "baseline", "privileged"],
-                        "default": "restricted",
-                    },
-                    "reason": {"type": "str", "default": ""},
-                },
-            },
-            "image": {"type": "str", "required": True},
-            "timeout": {"type": "float", "default": 60.0},
-        },
-        supports_check_mode=True,
-    )
-    kinds = [kind for kind in module.params["kinds"] if not (module.check_mode and kind == "policies_enforced")]
-    module.exit_json(changed=False, checks=probe({**module.params, "kinds": kinds}))
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

@@ -125,38 +125,37 @@ files:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._evidence_run import EvidenceRunError, carry_out
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "dest": {"type": "path", "required": True},
+    "environment": {"type": "str", "required": True},
+    "checks": {"type": "list", "elements": "dict", "required": True},
+    "claims": {"type": "list", "elements": "dict", "default": []},
+    "fragments": {"type": "bool", "default": False},
+    "tree": {"type": "path"},
+    "started": {"type": "str", "required": True},
+    "versions": {"type": "dict", "default": {}},
+    "simulations": {"type": "list", "elements": "str", "default": []},
+    "source": {"type": "path"},
+    "template": {"type": "path"},
+    "home_namespace": {"type": "str"},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    result = carry_out(module.params, write=not module.check_mode, run=module.run_command)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    return {"changed": True, **result}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "dest": {"type": "path", "required": True},
-            "environment": {"type": "str", "required": True},
-            "checks": {"type": "list", "elements": "dict", "required": True},
-            "claims": {"type": "list", "elements": "dict", "default": []},
-            "fragments": {"type": "bool", "default": False},
-            "tree": {"type": "path"},
-            "started": {"type": "str", "required": True},
-            "versions": {"type": "dict", "default": {}},
-            "simulations": {"type": "list", "elements": "str", "default": []},
-            "source": {"type": "path"},
-            "template": {"type": "path"},
-            "home_namespace": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = carry_out(module.params, write=not module.check_mode, run=module.run_command)
-    except EvidenceRunError as exc:
-        module.fail_json(msg=str(exc))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(changed=True, **result)
+    run(SPEC, work, errors=(EvidenceRunError,))
 
 
 if __name__ == "__main__":

@@ -75,42 +75,39 @@ removed:
   returned: success
 """
 
+import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._file_set import FileSetError, write_files
 
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0600"},
-                },
-            },
-            "exclusive": {"type": "list", "elements": "str", "default": []},
+SPEC: t.Final[dict[str, t.Any]] = {
+    "path": {"type": "path", "required": True},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0600"},
         },
-        supports_check_mode=True,
-    )
-    try:
-        result = write_files(
-            Path(module.params["path"]),
-            module.params["files"],
-            exclusive=module.params["exclusive"],
-            check=module.check_mode,
-        )
-    except FileSetError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(changed=result.changed, written=result.written, removed=result.removed, diff=result.diff)
+    },
+    "exclusive": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    done = write_files(Path(params["path"]), params["files"], exclusive=params["exclusive"], check=module.check_mode)
+    return {"changed": done.changed, "written": done.written, "removed": done.removed, "diff": done.diff}
+
+
+def main() -> t.NoReturn:
+    run(SPEC, work, errors=(FileSetError,), connection=False)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ options:
     description: The checks to run.
     type: list
     elements: str
-    choices: [identity, version, permissions, existing, storage, room, addresses]
-    default: [identity, version, permissions, existing, storage, room, addresses]
+    choices: [identity, version, permissions, existing, storage, room, addresses, leftovers, tenants]
+    default: [identity, version, permissions, existing, storage, room, addresses, leftovers, tenants]
 attributes:
   check_mode:
     description: Can run in check mode and return the same.
@@ -87,34 +87,32 @@ cluster:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight import CHECKS, Asked, check, look
-from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "plan": {"type": "dict", "required": True},
+    "recorded": {"type": "dict", "default": {}},
+    "identity_file": {"type": "path"},
+    "checks": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": list(CHECKS)},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    client = KubeClient.from_options(params)
+    cluster = look(client)
+    asked = Asked(params["plan"], params["recorded"], params["identity_file"] or "")
+    findings = check(client, cluster, asked, params["checks"])
+    return {"findings": [finding.as_dict() for finding in findings], "cluster": cluster.as_dict()}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "plan": {"type": "dict", "required": True},
-            "recorded": {"type": "dict", "default": {}},
-            "identity_file": {"type": "path"},
-            "checks": {"type": "list", "elements": "str", "choices": list(CHECKS), "default": list(CHECKS)},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    asked = Asked(params["plan"], params["recorded"], params["identity_file"] or "")
-    try:
-        client = KubeClient.from_options(params)
-        cluster = look(client)
-        findings = check(client, cluster, asked, params["checks"])
-    except KubeError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, findings=[finding.as_dict() for finding in findings], cluster=cluster.as_dict())
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

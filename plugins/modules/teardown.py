@@ -86,37 +86,35 @@ kept:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.wmx.llm_platform.plugins.module_utils._argspec import CONNECTION_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._teardown import options_of, teardown
-from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+SPEC: t.Final[dict[str, t.Any]] = {
+    "home_namespace": {"type": "str", "default": "llm-platform"},
+    "components": {"type": "list", "elements": "str", "default": []},
+    "data": {"type": "list", "elements": "str", "default": []},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    client = KubeClient.from_options(module.params)
+    result = teardown(client, options_of(module.params, dry_run=module.check_mode))
+    removed = [ref.text for ref in result.removed]
+    return {
+        "changed": bool(removed),
+        "removed": removed,
+        "kept": [{"object": ref.text, "reason": reason} for ref, reason in sorted(result.kept.items())],
+        "diff": {"before": "".join(f"{text}\n" for text in removed), "after": ""},
+    }
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_SPEC,
-            "home_namespace": {"type": "str", "default": "llm-platform"},
-            "components": {"type": "list", "elements": "str", "default": []},
-            "data": {"type": "list", "elements": "str", "default": []},
-            "wait_timeout": {"type": "int", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        client = KubeClient.from_options(module.params)
-        result = teardown(client, options_of(module.params, dry_run=module.check_mode))
-    except KubeError as exc:
-        module.fail_json(msg=str(exc))
-    removed = [ref.text for ref in result.removed]
-    module.exit_json(
-        changed=bool(removed),
-        removed=removed,
-        kept=[{"object": ref.text, "reason": reason} for ref, reason in sorted(result.kept.items())],
-        diff={"before": "".join(f"{text}\n" for text in removed), "after": ""},
-    )
+    run(SPEC, work)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -16,10 +14,15 @@ import pytest
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
     PortForwardError,
     Target,
-    choose_target,
     forward,
+    kubernetes_dial,
+    ready_targets,
     service_target,
 )
+
+if t.TYPE_CHECKING:
+    import threading
+    from pathlib import Path
 
 TARGET = Target("ns", "pod-a", 8000)
 
@@ -32,16 +35,16 @@ def piece(*endpoints: dict[str, t.Any], name: str = "http", port: int = 8000) ->
     return {"ports": [{"name": name, "port": port}], "endpoints": list(endpoints)}
 
 
-def test_the_first_ready_pod_is_chosen_over_all_slices() -> None:
+def test_ready_pods_come_by_name_over_all_slices() -> None:
     slices = [piece(endpoint("pod-c"), endpoint("pod-a", ready=False)), piece(endpoint("pod-b"))]
-    assert choose_target(slices, "ns", "chat", "http") == Target("ns", "pod-b", 8000)
+    assert [target.pod for target in ready_targets(slices, "ns", "chat", "http")] == ["pod-b", "pod-c"]
 
 
 def test_the_port_is_found_by_its_name() -> None:
     slices = [
         {"ports": [{"name": "metrics", "port": 9000}, {"name": "http", "port": 8000}], "endpoints": [endpoint("pod-a")]}
     ]
-    assert choose_target(slices, "ns", "chat", "http") == TARGET
+    assert ready_targets(slices, "ns", "chat", "http") == [TARGET]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_the_port_is_found_by_its_name() -> None:
 )
 def test_no_ready_pod_is_an_error_that_names_the_service(slices: list[dict[str, t.Any]]) -> None:
     with pytest.raises(PortForwardError, match="Service ns/chat has no ready pod"):
-        choose_target(slices, "ns", "chat", "http")
+        ready_targets(slices, "ns", "chat", "http")
 
 
 class Cluster:
@@ -73,25 +76,11 @@ def test_a_port_that_the_service_does_not_have_is_named_with_those_it_has() -> N
 class Echo:
     """A pod that answers what it is told, upper case; it hangs up when the client does."""
 
-    def __init__(self, error: str | None = None) -> None:
-        self._near, self._far = socket.socketpair()
-        self._error = error
-        threading.Thread(target=self._serve, daemon=True).start()
+    def carry(self, near: socket.socket, closing: threading.Event) -> None:
+        while data := near.recv(1000):
+            near.sendall(data.upper())
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError), self._far:
-            while data := self._far.recv(1000):
-                self._far.sendall(data.upper())
-
-    def socket(self, port: int) -> socket.socket:
-        assert port == TARGET.port
-        return self._near
-
-    def error(self, port: int) -> str | None:
-        return self._error
-
-    def close(self) -> None:
-        self._near.close()
+    def close(self) -> None: ...
 
 
 def say(url: str, text: bytes) -> bytes:
@@ -122,3 +111,18 @@ def test_a_refused_forward_closes_the_connection_and_is_noted() -> None:
     with forward(dial, TARGET) as running:
         assert say(running.url, b"hello") == b""
         assert running.errors == ["pods is forbidden"]
+
+
+def test_what_a_pod_complains_about_is_noted() -> None:
+    class Complains(Echo):
+        def carry(self, near: socket.socket, closing: threading.Event) -> None:
+            raise PortForwardError("pod ns/pod-a: connection refused")
+
+    with forward(lambda _target: Complains(), TARGET) as running:
+        assert say(running.url, b"hello") == b""
+        assert running.errors == ["pod ns/pod-a: connection refused"]
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PortForwardError, match=f"cannot read the kubeconfig {tmp_path / 'none'}"):
+        kubernetes_dial({"kubeconfig": str(tmp_path / "none")})
