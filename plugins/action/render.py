@@ -29,6 +29,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tree import (
 )
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._chart import Chart, ChartError, Helm
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_options import SPEC, Options, read_options
+from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_pin import pin_rendered
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_templates import TemplateRenderer
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._tree_overlay import make_overlay
 
@@ -57,9 +58,11 @@ class ActionModule(ActionBase):
 
     def _render(self, options: Options, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         root = make_overlay(options.tree) if self._task.check_mode else options.tree
+        rendered = [*self._from_templates(options, variables), *self._inline(options), *self._from_charts(options)]
+        rendered, excused = pin_rendered(rendered, options.images)
         prepared = prepare(
             options.component,
-            [*self._from_templates(options, variables), *self._inline(options), *self._from_charts(options)],
+            rendered,
             Scopes(root, options.cluster_scoped),
             options.public_secrets,
         )
@@ -77,6 +80,16 @@ class ActionModule(ActionBase):
             "removed": written.removed,
             "dropped_hooks": prepared.dropped,
             "dropped_components": dropped_components,
+            "excused_images": [
+                {
+                    "image": verdict.image,
+                    "rule": verdict.rule,
+                    "owner": verdict.waiver.owner,
+                    "reason": verdict.waiver.reason,
+                }
+                for verdict in excused
+                if verdict.waiver
+            ],
         }
         if self._task.diff:
             gone = [{"prepared": f"{name} is no component of the plan; its folder goes"} for name in dropped_components]

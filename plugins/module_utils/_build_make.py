@@ -4,13 +4,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 import typing as t
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-
-from ansible.module_utils.urls import open_url
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_common import BuildError, locked, new_folder
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_go import (
@@ -25,6 +21,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._build_image impo
     read_record,
     write_record,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._build_lock import note_built
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_plan import (
     Artifact,
     BuildPlan,
@@ -33,10 +30,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._build_plan impor
     link_tools,
     plan_builds,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._build_registry import registry_digest
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_root import build_root
-
-MANIFEST_TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-REGISTRY_TIMEOUT = 10
 
 
 def make(inputs: Inputs, kind: Kind, name: str, key: str) -> float | None:
@@ -114,7 +109,7 @@ def push(inputs: Inputs, registry: str, *, check: bool) -> list[Push]:
                 done.append(_push(inputs, plan, image, registry, check=check))
                 done[-1]["built"] |= image["context"] in built
         if not check:
-            write_record(inputs.cache / "images" / "digests.json", {item["name"]: item["digest"] for item in done})
+            note_built(inputs.cache, {item["name"]: item["digest"] for item in done})
     return done
 
 
@@ -139,22 +134,3 @@ def _push(inputs: Inputs, plan: BuildPlan, image: Image, registry: str, *, check
         known = store(inputs, plan).push(image["context"], artifact.key, f"{registry}/{image['name']}", log=log)
         write_record(Path(artifact.path), {**record, "digest": known})
     return Push(name=image["name"], digest=known, built=False, pushed=needed)
-
-
-def registry_digest(registry: str, name: str) -> str:
-    """Ask a registry which digest it has under a name; empty when it has none."""
-    repository, _colon, tag = name.rpartition(":")
-    url = f"http://{registry}/v2/{repository}/manifests/{tag}"
-    try:
-        with open_url(
-            url, method="HEAD", headers={"Accept": MANIFEST_TYPES}, use_proxy=False, timeout=REGISTRY_TIMEOUT
-        ) as reply:
-            return str(reply.headers.get("Docker-Content-Digest", ""))
-    except HTTPError as error:
-        if error.code == 404:
-            return ""
-        msg = f"the registry at {registry} answered {error.code} when asked for {name}"
-        raise BuildError(msg) from error
-    except (URLError, OSError, json.JSONDecodeError) as error:
-        msg = f"the registry at {registry} does not answer: {error}; start the cluster before pushing images"
-        raise BuildError(msg) from error

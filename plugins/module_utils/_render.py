@@ -19,12 +19,14 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._hooks import (
     resolve_hook,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import (
+    ANNOTATION_PHASE,
     BUILT_IN_GROUPS,
     LABEL_COMPONENT,
     LABEL_MANAGED_BY,
     LABEL_PART_OF,
     PLATFORM,
     ObjectError,
+    annotations_of,
     ref_of,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._render_check import problems_of
@@ -192,7 +194,8 @@ def _prepare_one(component: str, item: Rendered, scopes: Scopes, public_secrets:
     resolved = resolve_hook(obj) if item.chart else obj
     if resolved is None:
         return None
-    by_content = item.chart and is_hook(obj) and (obj["apiVersion"], obj["kind"]) == ("batch/v1", "Job")
+    is_job = (obj["apiVersion"], obj["kind"]) == ("batch/v1", "Job")
+    by_content = is_job and ((item.chart and is_hook(obj)) or ANNOTATION_PHASE in annotations_of(obj))
     result = _place(clean(resolved), item, scopes)
     result = label(result, component)
     result = name_by_content(result) if by_content else result

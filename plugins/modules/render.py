@@ -16,9 +16,10 @@ description:
   - Objects get the labels C(app.kubernetes.io/part-of), C(app.kubernetes.io/managed-by) and
     C(app.kubernetes.io/component) where they have none of that name; selectors and pod templates stay as they are.
   - Templates and charts are rendered twice. What differs is refused, because it would change in every run.
-  - Helm's chart hooks become plain objects with the annotation C(llm-platform.wmx.dev/phase), C(before) or C(after). A
-    hook's Job is named by its content, so that it runs once for each content. Hooks of tests, deletion and rollback are
-    dropped.
+  - Helm's chart hooks become plain objects with the annotation C(llm-platform.wmx.dev/phase), C(before) or C(after).
+    Hooks of tests, deletion and rollback are dropped. A Job with a phase is named by its content, so that it runs once
+    for each content.
+  - Where C(llm_plan) says so, every image gets its digest from the lock, and images must keep the rules of the plan.
 options:
   component:
     description: Name of the component. Its folder is C(<tree>/<layer>/<component>).
@@ -209,5 +210,10 @@ dropped_components:
   description: Folders, as C(<layer>/<component>), of components that the plan does not have.
   type: list
   elements: str
+  returned: success
+excused_images:
+  description: Rules on images that are broken with an exception of the inventory.
+  type: list
+  elements: dict
   returned: success
 """

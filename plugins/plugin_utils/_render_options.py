@@ -67,6 +67,8 @@ class Options:
     known: list[str] | None = None
     cluster_scoped: list[tuple[str, str]] = field(default_factory=list)
     public_secrets: list[str] = field(default_factory=list)
+    # How images are pinned; nothing is where the plan says nothing about it.
+    images: dict[str, t.Any] = field(default_factory=dict)
 
     def templates_in(self, folder: Path | None) -> list[Template]:
         """The templates asked for; all of the role's when none are named."""
@@ -161,4 +163,5 @@ def read_options(arguments: dict[str, t.Any], plan: dict[str, t.Any], cache: str
         known=None if known is None else plain(known),
         cluster_scoped=[_group_kind(plain(value)) for value in arguments["cluster_scoped"]],
         public_secrets=plain(arguments["public_secrets"]),
+        images=plain(plan.get("images") or {}),
     )

@@ -18,15 +18,16 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._build_image impo
     ImageFiles,
     ImageStore,
     parents,
-    read_record,
     record_path,
     stage_context,
     write_record,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._build_lock import built_lock
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_options import read_inputs
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_plan import Artifact, BuildPlan
 
 NAME = "registry.invalid/team/tool:1"
+DIGEST = "sha256:" + "1" * 64
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ class FakeRegistry:
     def push(self, context: str, key: str, reference: str, *, log: Path) -> str:
         self.pushes += 1
         assert reference == f"10.0.0.1:5000/{NAME}"
-        self.held[NAME] = f"sha256:{key}"
+        self.held[NAME] = f"sha256:{key[-1] * 64}"
         return self.held[NAME]
 
 
@@ -163,10 +164,10 @@ def inputs_with(image: Image, cache: Path) -> _build_make.Inputs:
 def test_an_image_is_pushed_once_and_its_digest_recorded(registry: FakeRegistry, built: Image, tmp_path: Path) -> None:
     inputs = inputs_with(built, tmp_path)
     first = _build_make.push(inputs, "10.0.0.1:5000", check=False)
-    assert first == [{"name": NAME, "digest": "sha256:k1", "built": False, "pushed": True}]
-    assert read_record(tmp_path / "images" / "digests.json") == {NAME: "sha256:k1"}
+    assert first == [{"name": NAME, "digest": DIGEST, "built": False, "pushed": True}]
+    assert built_lock(tmp_path).digest_of(NAME) == DIGEST
     second = _build_make.push(inputs, "10.0.0.1:5000", check=False)
-    assert second == [{"name": NAME, "digest": "sha256:k1", "built": False, "pushed": False}]
+    assert second == [{"name": NAME, "digest": DIGEST, "built": False, "pushed": False}]
     assert registry.pushes == 1
 
 
@@ -185,7 +186,7 @@ def test_check_mode_tells_what_it_would_push(registry: FakeRegistry, built: Imag
     found = _build_make.push(inputs_with(built, tmp_path), "10.0.0.1:5000", check=True)
     assert found == [{"name": NAME, "digest": "", "built": False, "pushed": True}]
     assert registry.pushes == 0
-    assert not (tmp_path / "images" / "digests.json").exists()
+    assert built_lock(tmp_path).digest_of(NAME) is None
 
 
 def test_an_image_that_went_missing_since_it_was_built_is_built_again_before_it_is_pushed(
@@ -194,7 +195,7 @@ def test_an_image_that_went_missing_since_it_was_built_is_built_again_before_it_
     inputs = inputs_with(built, tmp_path)
     record_path(tmp_path / "images", "context", "k1").unlink()
     first = _build_make.push(inputs, "10.0.0.1:5000", check=False)
-    assert first == [{"name": NAME, "digest": "sha256:k1", "built": True, "pushed": True}]
+    assert first == [{"name": NAME, "digest": DIGEST, "built": True, "pushed": True}]
     assert registry.builds == ["k1"]
     assert _build_make.push(inputs, "10.0.0.1:5000", check=False)[0]["pushed"] is False
     assert registry.builds == ["k1"]
@@ -208,7 +209,7 @@ def test_inputs_that_changed_since_the_build_are_built_and_pushed_in_the_place_o
     artifact = Artifact("image", "context", "k2", str(record_path(tmp_path / "images", "context", "k2")), {})
     monkeypatch.setattr(_build_make, "plan_builds", lambda *_: BuildPlan([*registry.parts, artifact]))
     found = _build_make.push(inputs, "10.0.0.1:5000", check=False)
-    assert found == [{"name": NAME, "digest": "sha256:k2", "built": True, "pushed": True}]
+    assert found == [{"name": NAME, "digest": "sha256:" + "2" * 64, "built": True, "pushed": True}]
 
 
 def test_check_mode_tells_what_it_would_build_and_push(registry: FakeRegistry, built: Image, tmp_path: Path) -> None:

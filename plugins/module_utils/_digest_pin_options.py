@@ -1,0 +1,93 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The options of digest_pin as its logic takes them. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils._lock_rules import (
+    RULES,
+    Policy,
+    Release,
+    RulesError,
+    read_waivers,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access import (
+    Access,
+    endpoint_of,
+    pull_secret_credentials,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TEXT: t.Final = {"type": "str", "required": True}
+_RELEASE: t.Final[dict[str, t.Any]] = {
+    "image": _TEXT,
+    "versions": {"type": "list", "elements": "str", "required": True},
+    "advisory": _TEXT,
+}
+RULE_OPTIONS: t.Final[dict[str, t.Any]] = {
+    "registries": {"type": "list", "elements": "str", "default": []},
+    "quarantine_days": {"type": "int", "default": 3},
+    "demand_verified": {"type": "bool", "default": True},
+    "denied": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": _RELEASE,
+    },
+    "floors": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": _RELEASE,
+    },
+    "exceptions": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"rule": {**_TEXT, "choices": list(RULES)}, "image": _TEXT, "owner": _TEXT, "reason": _TEXT},
+    },
+}
+OPTIONS: t.Final[dict[str, t.Any]] = {
+    "state": {"type": "str", "choices": ["pinned", "resolved"], "default": "pinned"},
+    "folder": {"type": "path"},
+    "images": {"type": "list", "elements": "str", "default": []},
+    "lock_file": {"type": "path", "required": True},
+    "locks": {"type": "list", "elements": "path", "default": []},
+    "paths": {"type": "list", "elements": "str", "default": []},
+    "rules": {"type": "dict", "default": {}, "options": RULE_OPTIONS, "apply_defaults": True},
+    "endpoints": {"type": "dict", "default": {}},
+    "pull_secret": {"type": "str", "no_log": True},
+    "timeout": {"type": "float", "default": 15.0},
+}
+
+
+def policy_of(rules: Mapping[str, t.Any]) -> Policy:
+    """The rules as the judge takes them; RulesError names an exception that is incomplete."""
+    if rules["quarantine_days"] < 0:
+        raise RulesError(f"rules.quarantine_days = {rules['quarantine_days']}: is below 0; use 0 for no quarantine")
+    return Policy(
+        registries=tuple(rules["registries"]),
+        quarantine_days=rules["quarantine_days"],
+        demand_verified=rules["demand_verified"],
+        denied=_releases(rules["denied"]),
+        floors=_releases(rules["floors"]),
+        waivers=read_waivers(rules["exceptions"], "rules.exceptions"),
+    )
+
+
+def _releases(data: Iterable[Mapping[str, t.Any]]) -> tuple[Release, ...]:
+    return tuple(Release(item["image"], item["advisory"], tuple(item["versions"])) for item in data)
+
+
+def access_of(options: Mapping[str, t.Any]) -> Access:
+    """How registries are reached; RegistryError names an endpoint that is not written as it must be."""
+    secret = options["pull_secret"]
+    return Access(
+        endpoints={name: endpoint_of(name, value) for name, value in options["endpoints"].items()},
+        credentials=pull_secret_credentials(secret) if secret else {},
+        timeout=options["timeout"],
+    )

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""From a module's options to checks about the gateway's guard: reach, probe, clean up. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from contextlib import ExitStack
+from functools import partial
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils import (
+    _gateway_probe_cache,
+    _gateway_probe_fallback,
+    _gateway_probe_routes,
+    _gateway_probe_spoof,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import ChatClient, ChatError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._chat_probe import read_key
+from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
+    Check,
+    Claim,
+    Observation,
+    ProbeError,
+    run_probe,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_inside import Inside
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import Model, ModelPod
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_stage import Replica, Stage
+from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
+from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError, open_litellm
+from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
+    Dial,
+    PortForwardError,
+    forward,
+    kubernetes_dial,
+    service_targets,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Guests
+from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+PROBES: t.Final[dict[str, tuple[Claim, t.Callable[[Stage], Observation]]]] = {
+    "admin_routes": (_gateway_probe_routes.CLAIM, _gateway_probe_routes.observe),
+    "spoof": (_gateway_probe_spoof.CLAIM, _gateway_probe_spoof.observe),
+    "fallback": (_gateway_probe_fallback.CLAIM, _gateway_probe_fallback.observe),
+    "cache": (_gateway_probe_cache.CLAIM, _gateway_probe_cache.observe),
+}
+MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "name": {"type": "str", "required": True},
+    "served_name": {"type": "str"},
+}
+FALLBACK_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "model": {"type": "str", "required": True},
+    "to": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def probe(params: t.Mapping[str, t.Any]) -> tuple[list[Check], list[str]]:
+    """All checks asked for, and warnings. What cannot be reached is a failed check."""
+    kinds = params["kinds"]
+    began = time.monotonic()
+    with ExitStack() as stack:
+        try:
+            stage = _reach(stack, params)
+            stage.guests.remove_leftovers()
+        except (ProbeError, LiteLLMError) as exc:
+            return [PROBES[kind][0].not_run(str(exc), time.monotonic() - began) for kind in kinds], []
+        return carry_out(stage, kinds)
+
+
+def carry_out(stage: Stage, kinds: t.Sequence[str]) -> tuple[list[Check], list[str]]:
+    """One after the other: they look at the same counters and logs."""
+    warnings: list[str] = []
+    try:
+        checks = [run_probe(PROBES[kind][0], partial(_guarded, PROBES[kind][1], stage)) for kind in kinds]
+    finally:
+        try:
+            stage.guests.remove()
+        except LiteLLMError as exc:
+            warnings.append(f"the probe's teams could not be removed, the next probe will try again: {exc}")
+    return checks, warnings
+
+
+def _guarded(observe: t.Callable[[Stage], Observation], stage: Stage) -> Observation:
+    """What cannot be asked ends one probe, not all."""
+    try:
+        return observe(stage)
+    except (LiteLLMError, KubeError) as exc:
+        raise ProbeError(str(exc)) from exc
+
+
+def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Stage:
+    if not params["models"]:
+        raise ProbeError("there is no model to ask")
+    gateway = params["gateway"]
+    try:
+        kube = KubeClient.from_options(params)
+        dial = kubernetes_dial(params)
+        replicas = _replicas(stack, params, kube, dial)
+        models = [_model(stack, params, item, kube, dial) for item in params["models"]]
+    except (KubeError, PortForwardError, ChatError) as exc:
+        raise ProbeError(str(exc)) from exc
+    host = f"{gateway['service']}.{gateway['namespace']}"
+    inside = Inside(kube, params["image"], host, gateway["port"], params["timeout"]) if not gateway["url"] else None
+    fallbacks = tuple((item["model"], tuple(item["to"])) for item in params["fallbacks"])
+    return Stage(replicas, models, Guests(replicas[0].gateway), inside, fallbacks)
+
+
+def _replicas(stack: ExitStack, params: t.Mapping[str, t.Any], kube: KubeClient, dial: Dial) -> list[Replica]:
+    gateway = params["gateway"]
+    if gateway["url"]:
+        places = [(gateway["url"], gateway["url"])]
+    else:
+        targets = service_targets(kube, gateway["namespace"], gateway["service"], gateway["port"])
+        places = [(target.pod, stack.enter_context(forward(dial, target)).url) for target in targets]
+    return [
+        Replica(
+            name,
+            stack.enter_context(open_litellm({**params, "gateway": {**gateway, "url": url, "pod": None}}, kube)),
+        )
+        for name, url in places
+    ]
+
+
+def _model(
+    stack: ExitStack, params: t.Mapping[str, t.Any], item: t.Mapping[str, t.Any], kube: KubeClient, dial: Dial
+) -> Model:
+    serving, served = params["serving"], item["served_name"] or item["name"]
+    key = read_key(kube, {**serving, "name": served}) if serving["api_key_secret"] else None
+    targets = service_targets(kube, serving["namespace"], item["name"], serving["port"])
+    urls = [(target.pod, stack.enter_context(forward(dial, target)).url) for target in targets]
+    # The pods of one Service run one image.
+    _version, simulated = ChatClient(urls[0][1], served, timeout=params["timeout"]).version()
+    return Model(served, tuple(ModelPod(pod, url, key) for pod, url in urls), simulated)

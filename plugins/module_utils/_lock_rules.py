@@ -1,0 +1,147 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What images must fulfil before they are delivered, judged on the lock alone. Private to the collection."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef, parse_image
+from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import COPIED, UNRESOLVED, VERIFIED, Entry, Lock
+
+if t.TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+RULES: t.Final = ("denylist", "floor", "known", "mutable-tag", "quarantine", "registry")
+# Tags that move by design; everything that is not a version is judged by its digest's age anyway.
+_MUTABLE = re.compile(r"(?:.+[-_])?(?:latest|main|master|edge|nightly|dev|lts|stable|rolling)\Z", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+")
+
+
+class RulesError(Exception):
+    """A policy that is not written as it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Releases of images whose name matches `image`, a pattern with `*`."""
+
+    image: str
+    advisory: str
+    # Known-bad ones, or the first release of each line (major.minor) that has the fix.
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An exception for one environment; it needs someone who answers for it."""
+
+    rule: str
+    image: str
+    owner: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    registries: tuple[str, ...] = ()
+    quarantine_days: int = 3
+    denied: tuple[Release, ...] = ()
+    floors: tuple[Release, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    # Only where nothing can be lost may an image be delivered that nobody has looked up in its registry.
+    demand_verified: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Verdict:
+    image: str
+    rule: str
+    problem: str
+    fix: str
+    waiver: Waiver | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.image}: {self.problem} ({self.rule}); {self.fix}"
+
+
+def judge(images: Iterable[str], lock: Lock, policy: Policy, today: dt.date) -> list[Verdict]:
+    """Everything that is wrong with the images, those with a waiver too: who asks decides by `waiver`."""
+    verdicts = []
+    for name in sorted(set(images)):
+        image, entry = parse_image(name), lock.images.get(name, Entry())
+        for verdict in _verdicts(image, entry, policy, today):
+            waiver = next((waiver for waiver in policy.waivers if _waives(waiver, verdict)), None)
+            verdicts.append(Verdict(verdict.image, verdict.rule, verdict.problem, verdict.fix, waiver))
+    return sorted(verdicts)
+
+
+def _verdicts(image: ImageRef, entry: Entry, policy: Policy, today: dt.date) -> Iterable[Verdict]:
+    name = image.tagged
+    for release in policy.denied:
+        if fnmatch.fnmatchcase(image.name, release.image) and _version(image.tag) in map(_version, release.versions):
+            yield Verdict(name, "denylist", f"is known to be bad: {release.advisory}", "choose another release")
+    for release in policy.floors:
+        if fnmatch.fnmatchcase(image.name, release.image) and not _is_fixed(_version(image.tag), release.versions):
+            fix = f"choose {' or '.join(release.versions)}, or newer"
+            yield Verdict(name, "floor", f"lacks the fix of {release.advisory}", fix)
+    if policy.registries and image.registry not in policy.registries:
+        fix = f"use one of {', '.join(policy.registries)} or allow {image.registry}"
+        yield Verdict(name, "registry", f"comes from {image.registry}, which is not allowed", fix)
+    if _MUTABLE.match(image.tag or "latest"):
+        yield Verdict(name, "mutable-tag", "has a tag that moves by design", "choose a release's tag")
+    if entry.status == UNRESOLVED:
+        yield Verdict(name, "known", "has no digest in the lock", "run the playbook wmx.llm_platform.lock")
+        return
+    if policy.demand_verified and entry.status == COPIED:
+        fix = "run the playbook wmx.llm_platform.lock, which asks the registry"
+        yield Verdict(name, "known", "has a digest that was copied from a text, not read from its registry", fix)
+    if policy.demand_verified and entry.status == VERIFIED:
+        yield from _quarantine(name, entry, policy, today)
+
+
+def _quarantine(name: str, entry: Entry, policy: Policy, today: dt.date) -> Iterable[Verdict]:
+    if policy.quarantine_days <= 0:
+        return
+    age = (today - entry.first_seen).days if entry.first_seen else None
+    if age is None or age < policy.quarantine_days:
+        seen = "of unknown age, which counts as young" if age is None else f"first seen here {max(age, 0)} day(s) ago"
+        problem = f"has a digest {seen}; the quarantine is {policy.quarantine_days} day(s)"
+        yield Verdict(name, "quarantine", problem, "wait, choose an older release, or write an exception")
+
+
+def _waives(waiver: Waiver, verdict: Verdict) -> bool:
+    return waiver.rule == verdict.rule and fnmatch.fnmatchcase(verdict.image, waiver.image)
+
+
+def _is_fixed(version: tuple[int, ...], fixed_in: tuple[str, ...]) -> bool:
+    """Whether a release has a fix: its line got one, or the line is newer than all that did."""
+    fixes = sorted(map(_version, fixed_in))
+    of_line = [fix for fix in fixes if fix[:2] == version[:2]]
+    return version >= of_line[0] if of_line else version > fixes[-1]
+
+
+def _version(tag: str) -> tuple[int, ...]:
+    """The leading numbers of a tag: v1.108.7-rc.1 is (1, 108, 7); a suffix never makes a release look newer."""
+    head = re.match(r"[^\d]*(\d+(?:\.\d+)*)", tag)
+    return tuple(int(number) for number in _NUMBER.findall(head[1])) if head else ()
+
+
+def read_waivers(data: Iterable[Mapping[str, t.Any]], path: str) -> tuple[Waiver, ...]:
+    """Exceptions as the inventory writes them; RulesError names the one that is incomplete."""
+    waivers = []
+    for index, entry in enumerate(data):
+        values = {key: str(entry.get(key) or "").strip() for key in ("rule", "image", "owner", "reason")}
+        missing = [key for key, value in values.items() if not value]
+        if missing:
+            raise RulesError(
+                f"{path}[{index}] lacks {', '.join(missing)}; every exception names rule, image, owner and reason"
+            )
+        if values["rule"] not in RULES:
+            raise RulesError(f"{path}[{index}].rule = {values['rule']}: is no rule; choose one of {', '.join(RULES)}")
+        waivers.append(Waiver(**values))
+    return tuple(waivers)

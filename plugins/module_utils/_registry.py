@@ -1,0 +1,152 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Asks container registries for the digest behind a tag, and checks what they answer. Private to the collection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import DOCKER_HUB
+from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access import (
+    HUB_LOGIN,
+    Access,
+    Endpoint,
+    RegistryError,
+)
+
+try:
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_client import make_client
+except ImportError:
+    make_client = None  # type: ignore[assignment]
+try:
+    import requests
+except ImportError:
+    requests = None  # type: ignore[assignment]
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef
+
+_INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_LARGEST_MANIFEST = 4 * 1024 * 1024
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    digest: str
+    kind: str
+
+
+def resolve_all(
+    images: Iterable[ImageRef], access: Access, ask: Callable[[ImageRef, Access], Resolved] | None = None
+) -> tuple[dict[ImageRef, Resolved], dict[ImageRef, RegistryError]]:
+    """The digests of all images, asked in parallel, and what went wrong with the others."""
+    found: dict[ImageRef, Resolved] = {}
+    failed: dict[ImageRef, RegistryError] = {}
+    wanted = sorted(set(images))
+    if not wanted:
+        return found, failed
+    with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
+        futures = {image: pool.submit(ask or resolve, image, access) for image in wanted}
+        for image, future in futures.items():
+            try:
+                found[image] = future.result()
+            except RegistryError as exc:
+                failed[image] = exc
+    return found, failed
+
+
+def resolve(image: ImageRef, access: Access) -> Resolved:
+    """The digest of the image's tag, or of its digest when it has one; the manifest's bytes must hash to it."""
+    if make_client is None or requests is None:
+        raise RegistryError(f"{image.tagged}: {missing_required_lib('oras')}")
+    endpoint = access.endpoint(image.registry)
+    login = HUB_LOGIN if image.registry == DOCKER_HUB else endpoint.host
+    # A token is for one repository and clients keep theirs, so each image has a client of its own.
+    client = make_client(
+        endpoint.host,
+        f"{login}/{image.repository}",
+        insecure=endpoint.insecure,
+        ca_file=endpoint.ca_file,
+        basic=access.credentials.get(image.registry, ""),
+        timeout=access.timeout,
+        retries=access.retries,
+    )
+    repository = f"{endpoint.prefix}{image.repository}"
+    reference = image.digest or image.tag or "latest"
+    url = f"{client.prefix}://{endpoint.host}/v2/{repository}/manifests/{reference}"
+    headers = {"Accept": ", ".join((*_INDEX_TYPES, *_MANIFEST_TYPES))}
+    try:
+        response = client.do_request(url, "GET", headers=headers)
+    except requests.exceptions.SSLError as exc:
+        raise RegistryError(f"{image.tagged}: the certificate of {endpoint.host} is refused: {_reason(exc)}") from exc
+    except requests.exceptions.RetryError as exc:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} stays busy (429 or 5xx); try again later") from exc
+    except requests.exceptions.RequestException as exc:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} cannot be reached: {_reason(exc)}") from exc
+    except ValueError as exc:  # what oras raises when it finds no way to log in
+        raise _refused(image, endpoint) from exc
+    finally:
+        client.session.close()
+    return _checked(image, endpoint, response)
+
+
+def _checked(image: ImageRef, endpoint: Endpoint, response: t.Any) -> Resolved:
+    status = response.status_code
+    if status in (401, 403):
+        raise _refused(image, endpoint)
+    if status == 404:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} has no {image.digest or image.tag or 'latest'} of it")
+    if status != 200:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} answered {status}")
+    body = response.content
+    if len(body) > _LARGEST_MANIFEST:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} sent {len(body)} bytes, which is no manifest")
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    promised = response.headers.get("Docker-Content-Digest") or digest
+    for claim in (promised, image.digest or digest):
+        if claim != digest:
+            what = f"promised {claim} and sent a manifest that is {digest}"
+            raise RegistryError(f"{image.tagged}: {endpoint.host} {what}; something tampers with it")
+    return Resolved(digest, _kind(image, endpoint, response, body))
+
+
+def _kind(image: ImageRef, endpoint: Endpoint, response: t.Any, body: bytes) -> str:
+    try:
+        data = json.loads(body)
+    except ValueError as exc:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} sent no manifest but {response.text[:60]!r}") from exc
+    declared = data.get("mediaType") if isinstance(data, dict) else None
+    media_type = declared or response.headers.get("Content-Type", "").partition(";")[0]
+    if media_type in _INDEX_TYPES:
+        return "index"
+    if media_type in _MANIFEST_TYPES:
+        return "manifest"
+    raise RegistryError(f"{image.tagged}: {endpoint.host} sent the type {media_type!r}, which is no image")
+
+
+def _refused(image: ImageRef, endpoint: Endpoint) -> RegistryError:
+    fix = "log in with docker login, name a pull Secret, or check that the image exists"
+    return RegistryError(f"{image.tagged}: {endpoint.host} refuses the credentials it was given, or wants some; {fix}")
+
+
+def _reason(exc: Exception) -> str:
+    reason: t.Any = exc
+    while getattr(reason, "args", None) and isinstance(reason.args[0], Exception):
+        reason = reason.args[0]
+    return str(getattr(reason, "reason", None) or reason)
