@@ -184,6 +184,17 @@ def test_only_declared_clients_reach_the_port(render: Render) -> None:
     assert [port["port"] for port in rule["ports"]] == ["http"]
 
 
+def test_the_gateway_is_a_client_wherever_the_plan_has_it(render: Render) -> None:
+    plan = {"tier": "dev", "storage_class": "", "models": [], "gateway": {"namespace": "llm-gateway"}}
+    clients = [{"namespace": "monitoring"}]
+    (rule,) = render(options={"llm_plan": plan, "serving_clients": clients})["NetworkPolicy"]["spec"]["ingress"]
+    assert [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["from"]] == [
+        "monitoring",
+        "llm-gateway",
+    ]
+    assert rule["from"][1]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "litellm"}}
+
+
 def test_the_simulator_gets_its_profile(render: Render) -> None:
     server = server_of(render())
     assert "command" not in server
