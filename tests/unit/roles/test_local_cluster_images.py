@@ -53,3 +53,29 @@ def test_it_is_built_once_when_it_is_listed_too() -> None:
     listed = [{"context": name, "name": f"ghcr.io/acme/{name}:1"} for name in ("model-simulator", REAL_TEXT)]
     found = images(llm_models=[{"simulator": {"real_text": True}}], local_cluster_images=listed)
     assert found.count(REAL_TEXT) == 1
+
+
+GATEWAY = ["postgres", "redis", "litellm"]
+
+
+@pytest.mark.parametrize("profile", [None, "platform", "serving"])
+def test_the_gateways_images_are_not_built_below_its_profile(profile: str | None) -> None:
+    inventory = {} if profile is None else {"llm_profile": profile}
+    assert not set(GATEWAY) & set(images(**inventory))
+
+
+def test_the_gateways_images_are_built_with_its_profile() -> None:
+    assert images(llm_profile="llm_gateway")[-3:] == GATEWAY
+
+
+def test_they_have_the_names_that_the_roles_ask_for() -> None:
+    loader = DataLoader()
+    built = loader.load_from_file(str(ROLE / "vars" / "main.yml"))["__local_cluster_llm_gateway_own_images"]
+    datastores = loader.load_from_file(str(ROLE.parent / "datastores" / "defaults" / "main.yml"))
+    databases = loader.load_from_file(str(ROLE.parent / "datastores" / "vars" / "main.yml"))
+    gateway = loader.load_from_file(str(ROLE.parent / "llm_gateway" / "defaults" / "main.yml"))
+    assert [image["name"] for image in built] == [
+        databases["__datastores_default_images"]["statefulset"],
+        datastores["datastores_redis_image"],
+        gateway["llm_gateway_image"],
+    ]

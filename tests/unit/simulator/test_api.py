@@ -269,6 +269,32 @@ def test_what_came_in_is_logged_without_secrets(serve: t.Callable[..., Running])
     assert "key-of-the-tests" not in answer.text
 
 
+def test_the_log_tells_what_became_of_each_request(serve: t.Callable[..., Running]) -> None:
+    server = serve("--simulator-profile", "fast")
+    with server.client() as client:
+        usage = client.post(CHAT, json={**HELLO, "n": 2, "max_tokens": 3, "ignore_eos": True}).json()["usage"]
+        embedded = client.post("/v1/embeddings", json={"model": "sim", "input": ["one", "two"]}).json()["usage"]
+        assert client.post(CHAT, json={**HELLO, "max_tokens": 0}).status_code == 400
+        two, both, refused = (entry["outcome"] for entry in client.get("/simulator/requests").json()["requests"])
+    assert two["generated_tokens"] == usage["completion_tokens"] == 6
+    # Each choice has a sequence with the whole prompt, and the metrics count it so, too.
+    assert two["prompt_tokens"] == server.metric("vllm:prompt_tokens_total") - embedded["prompt_tokens"]
+    assert two["finished"] == ["length", "length"]
+    assert both == {"prompt_tokens": embedded["prompt_tokens"], "generated_tokens": 0, "finished": ["stop", "stop"]}
+    assert refused == {"prompt_tokens": 0, "generated_tokens": 0, "finished": []}
+
+
+def test_failures_can_be_asked_for_single_requests(serve: t.Callable[..., Running]) -> None:
+    server = serve("--simulator-profile", "fast")
+    mine = {**HELLO, "messages": [{"role": "user", "content": "mine: ü"}]}
+    with server.client() as client:
+        assert client.put("/simulator/faults", json={"error_rate": 1, "only_with": "mine: ü"}).status_code == 200
+        assert [client.post(CHAT, json=body).status_code for body in (HELLO, mine, HELLO)] == [200, 500, 200]
+        assert client.put("/simulator/faults", json={"only_with": 1}).status_code == 400
+        assert client.put("/simulator/faults", json={"only_with": ""}).status_code == 200
+        assert client.post(CHAT, json=HELLO).status_code == 500
+
+
 def test_failures_can_be_asked_for_and_taken_back(serve: t.Callable[..., Running]) -> None:
     server = serve("--simulator-profile", "fast")
     with server.client() as client:

@@ -26,7 +26,10 @@ from .errors import ApiError
 if t.TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from .sequence import Sequence
     from .server import Planned, Server
+
+    Follow = t.Callable[[t.Iterable[Sequence]], None]
 
 LOG = logging.getLogger(__name__)
 KEYED = ("/v1", "/simulator")
@@ -128,14 +131,14 @@ class Api:
         return await self._generate(request, protocol.completion)
 
     async def embeddings(self, request: Request) -> Response:
-        body = await self._accept(request)
+        body, follow = await self._accept(request)
         prompts = protocol.prompts(body, "input")
         dimensions = body.get("dimensions", self._server.options.embedding_dimensions)
         if not isinstance(dimensions, int) or isinstance(dimensions, bool) or not 1 <= dimensions <= 8192:
             raise ApiError(400, f"dimensions is {dimensions!r}, expected an integer from 1 to 8192", param="dimensions")
         if body.get("encoding_format", "float") != "float":
             raise ApiError(400, "encoding_format must be float: base64 is not simulated", param="encoding_format")
-        vectors = await _unless_gone(request, self._server.embed(prompts, dimensions, protocol.salt_of(body)))
+        vectors = await _unless_gone(request, self._server.embed(prompts, dimensions, protocol.salt_of(body), follow))
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
         usage = responses.usage(sum(len(prompt.ids) for prompt in prompts), 0, 0)
         return JSONResponse({"object": "list", "model": body["model"], "data": data, "usage": usage})
@@ -154,19 +157,21 @@ class Api:
             injector.faults.change(wanted)
         return JSONResponse(dataclasses.asdict(injector.faults))
 
-    async def _accept(self, request: Request) -> protocol.Body:
+    async def _accept(self, request: Request) -> tuple[protocol.Body, Follow]:
         raw = await _json(request)
-        self._server.log.add(request.method, request.url.path, request.headers.items(), raw)
+        follow = self._server.log.add(request.method, request.url.path, request.headers.items(), raw)
         if not self._server.ready:
             raise ApiError(503, "the model is still loading")
-        await _unless_gone(request, self._server.faults.before_request())
+        await _unless_gone(request, self._server.faults.before_request(raw))
         body, model = protocol.model_of(raw)
         self._server.check_model(model)
-        return body
+        return body, follow
 
     async def _generate(self, request: Request, parse: t.Callable[[protocol.Body], protocol.Generation]) -> Response:
-        wanted = parse(await self._accept(request))
+        body, follow = await self._accept(request)
+        wanted = parse(body)
         planned = self._server.plan(wanted)
+        follow(item.sequence for item in planned)
         shape = responses.Shape.of(wanted)
         if wanted.stream:
             events = self._events(wanted, shape, planned)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import logging
 import os
 import random
@@ -27,6 +28,8 @@ class Faults:
     """Share of requests that never get an answer."""
     unhealthy: bool = False
     """/health answers 503."""
+    only_with: str = ""
+    """Only requests with this text in their body are affected; those of others go on."""
 
     def change(self, wanted: object) -> None:
         """All of a change or nothing of it."""
@@ -43,7 +46,9 @@ class Faults:
         known = {field.name for field in dataclasses.fields(Faults)}
         if name not in known:
             raise ApiError(400, f"unknown fault '{name}': known are {', '.join(sorted(known))}, crash", param=name)
-        if name == "unhealthy":
+        if name == "only_with":
+            valid, expected = isinstance(value, str), "a text"
+        elif name == "unhealthy":
             valid, expected = isinstance(value, bool), "true or false"
         elif name == "error_status":
             valid, expected = (
@@ -65,7 +70,9 @@ class FaultInjector:
         self.faults = faults
         self._random = random.Random(seed)  # noqa: S311 - nothing is secret
 
-    async def before_request(self) -> None:
+    async def before_request(self, body: object) -> None:
+        if self.faults.only_with and self.faults.only_with not in json.dumps(body, ensure_ascii=False):
+            return
         if self.faults.delay_seconds:
             await asyncio.sleep(self.faults.delay_seconds)
         if self._random.random() < self.faults.stall_rate:

@@ -8,6 +8,9 @@ import collections
 import time
 import typing as t
 
+if t.TYPE_CHECKING:
+    from .sequence import Sequence
+
 SECRET_HEADERS = ("authorization", "cookie", "key", "token", "secret", "password")
 SECRET_FIELDS = ("api_key", "authorization", "password", "secret", "token", "access_token")
 REMOVED = "(removed)"
@@ -17,27 +20,40 @@ LONGEST = 4096
 
 class RequestLog:
     def __init__(self, size: int) -> None:
-        self._entries: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=size)
+        self._entries: collections.deque[tuple[dict[str, t.Any], list[Sequence]]] = collections.deque(maxlen=size)
         self._number = 0
 
-    def add(self, method: str, path: str, headers: t.Iterable[tuple[str, str]], body: object) -> None:
+    def add(
+        self, method: str, path: str, headers: t.Iterable[tuple[str, str]], body: object
+    ) -> t.Callable[[t.Iterable[Sequence]], None]:
+        """Note a request; what is called with its sequences later makes the log tell what became of them."""
         self._number += 1
-        self._entries.append(
-            {
-                "number": self._number,
-                "time": time.time(),
-                "method": method,
-                "path": path,
-                "headers": [[name, _header(name, value)] for name, value in headers],
-                "body": _clean(body),
-            }
-        )
+        entry = {
+            "number": self._number,
+            "time": time.time(),
+            "method": method,
+            "path": path,
+            "headers": [[name, _header(name, value)] for name, value in headers],
+            "body": _clean(body),
+        }
+        sequences: list[Sequence] = []
+        self._entries.append((entry, sequences))
+        return sequences.extend
 
     def entries(self) -> list[dict[str, t.Any]]:
-        return list(self._entries)
+        return [{**entry, "outcome": _outcome(sequences)} for entry, sequences in self._entries]
 
     def clear(self) -> None:
         self._entries.clear()
+
+
+def _outcome(sequences: t.Sequence[Sequence]) -> dict[str, t.Any]:
+    """The work done so far, counted as the metrics count it: a prompt when its prefill is done."""
+    return {
+        "prompt_tokens": sum(len(one.prompt) for one in sequences if one.first_token is not None),
+        "generated_tokens": sum(one.generated for one in sequences),
+        "finished": [one.finished.value if one.finished else None for one in sequences],
+    }
 
 
 def _header(name: str, value: str) -> str:

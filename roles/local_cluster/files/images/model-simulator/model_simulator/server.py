@@ -146,7 +146,13 @@ class Server:
             for task in growth:
                 task.cancel()
 
-    async def embed(self, prompts: t.Sequence[protocol.Prompt], dimensions: int, salt: str) -> list[list[float]]:
+    async def embed(
+        self,
+        prompts: t.Sequence[protocol.Prompt],
+        dimensions: int,
+        salt: str,
+        follow: t.Callable[[t.Iterable[Sequence]], None],
+    ) -> list[list[float]]:
         for prompt in prompts:
             if len(prompt.ids) > self.options.max_model_len:
                 raise ApiError(
@@ -157,6 +163,7 @@ class Server:
         sequences = [
             Sequence(uuid.uuid4().hex, prompt.ids, (), FinishReason.STOP, salt, pooling=True) for prompt in prompts
         ]
+        follow(sequences)
         with self.engine.submit(sequences) as progress:
             async for _item in progress:
                 pass

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the guard around LiteLLM's application in every worker process, or keeps the process from starting.
+
+LiteLLM builds its middleware when a worker starts and runs its start-up hooks inside of it, before it serves anything.
+The guard goes around what was built, and around whatever is built later.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import accounting, settings
+from .asgi import LOG, App, Guard
+
+
+class NotInstalledError(Exception):
+    """The application is not what it must be to be guarded."""
+
+
+class _GuardedBuild:
+    """Starlette's own builder with the guard around what it builds."""
+
+    def __init__(self, build: t.Callable[[], App], known: settings.Settings, master_key: bytes) -> None:
+        self._build = build
+        self._known = known
+        self._master_key = master_key
+
+    def __call__(self) -> App:
+        return Guard(self._build(), self._known, self._master_key)
+
+
+class Application(t.Protocol):
+    """What is used of Starlette's class."""
+
+    middleware_stack: App | None
+    build_middleware_stack: t.Callable[[], App]
+
+
+def install() -> None:
+    """The start-up hook, and what the callback calls. A second call changes nothing."""
+    from litellm.proxy.proxy_server import app
+
+    install_into(app)
+    accounting.mend()
+
+
+def install_into(app: Application, environment: t.Mapping[str, str] | None = None) -> None:
+    if is_installed(app):
+        return
+    for name in ("middleware_stack", "build_middleware_stack"):
+        if not hasattr(app, name):
+            raise NotInstalledError(f"the application has no {name}: this guard does not know this Starlette")
+    given = () if environment is None else (environment,)
+    known, key = settings.load(*given), settings.master_key(*given)
+    app.build_middleware_stack = _GuardedBuild(app.build_middleware_stack, known, key)
+    if app.middleware_stack is not None:
+        app.middleware_stack = Guard(app.middleware_stack, known, key)
+    if not is_installed(app):
+        raise NotInstalledError("the guard could not be put in front of the application")
+    LOG.info("in front of LiteLLM, %d models", len(known.models))
+
+
+def is_installed(app: Application) -> bool:
+    stack = getattr(app, "middleware_stack", None)
+    if stack is None:
+        build = getattr(app, "build_middleware_stack", None)
+        return isinstance(build, _GuardedBuild)
+    return isinstance(stack, Guard)
