@@ -21,6 +21,8 @@ if t.TYPE_CHECKING:
 
 Key = tuple[str, str, str, str]
 GONE_POLL_SECONDS = 0.5
+# A namespace that stays keeps what bounds it: without these its pods could do more than before.
+_GUARD_KINDS: t.Final = frozenset({("networking.k8s.io", "NetworkPolicy"), ("", "ResourceQuota"), ("", "LimitRange")})
 
 
 class PruneError(KubeError):
@@ -36,7 +38,7 @@ class PruneOptions:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """`delete` in groups, in order; `kept` are data objects that nobody named."""
+    """`delete` in groups, in order; `kept` are data that nobody named, and what bounds a namespace that is kept."""
 
     delete: tuple[tuple[tuple[Ref, Object], ...], ...] = ()
     kept: tuple[Ref, ...] = ()
@@ -63,11 +65,14 @@ def plan_prune(members: t.Iterable[Object], wanted: t.Collection[Key], options: 
         return PrunePlan()
     delete: list[tuple[Ref, Object]] = []
     kept: list[Ref] = []
-    for live in members:
-        ref = ref_of(live)
-        if ref.key in wanted or not is_ours(live) or live["metadata"].get("deletionTimestamp"):
+    unwanted = {ref: live for live in members if (ref := ref_of(live)).key not in wanted and is_ours(live)}
+    leaving, staying = _namespaces(unwanted, options)
+    for ref, live in unwanted.items():
+        # What lies in a namespace that goes, goes with it: the server ends pods before the policies that bound them.
+        if live["metadata"].get("deletionTimestamp") or ref.namespace in leaving:
             continue
-        if ref.group_kind in DATA_KINDS and ref.text not in options.data:
+        guards = ref.group_kind in _GUARD_KINDS and ref.namespace in staying
+        if guards or (ref.group_kind in DATA_KINDS and ref.text not in options.data):
             kept.append(ref)
         else:
             delete.append((ref, live))
@@ -82,6 +87,15 @@ def plan_prune(members: t.Iterable[Object], wanted: t.Collection[Key], options: 
         tuple(sorted(((r, o) for r, o in delete if rank_of(r) == rank), key=lambda pair: pair[0])) for rank in ranks
     )
     return PrunePlan(groups, tuple(sorted(kept)))
+
+
+def _namespaces(unwanted: t.Mapping[Ref, Object], options: PruneOptions) -> tuple[set[str], set[str]]:
+    """Names of namespaces that go, and of those that stay although nobody renders them any more."""
+    found = {ref: live for ref, live in unwanted.items() if ref.group_kind == ("", "Namespace")}
+    going = {
+        ref for ref, live in found.items() if ref.text in options.data or live["metadata"].get("deletionTimestamp")
+    }
+    return {ref.name for ref in going}, {ref.name for ref in found.keys() - going}
 
 
 def delete_group(

@@ -52,6 +52,44 @@ def test_data_is_kept_until_it_is_named(cluster: t.Any, tree: t.Any, run: t.Any,
     assert run(prune=PruneOptions(data=frozenset({f"{kind} ns/d"}))).objects()["pruned"] == [f"{kind} ns/d"]
 
 
+GUARDS = (("networking.k8s.io/v1", "NetworkPolicy"), ("v1", "ResourceQuota"), ("v1", "LimitRange"))
+
+
+def test_a_namespace_that_is_kept_keeps_what_bounds_it(cluster: t.Any, tree: t.Any, run: t.Any) -> None:
+    tree(NS, config("a"), *(named(version, kind, "g", "ns") for version, kind in GUARDS))
+    run(wait=False)
+    tree()
+    report = run()
+    assert report.objects()["pruned"] == ["ConfigMap ns/a"]
+    assert set(report.objects()["kept"]) == {
+        "Namespace ns",
+        "LimitRange ns/g",
+        "ResourceQuota ns/g",
+        "networking.k8s.io/NetworkPolicy ns/g",
+    }
+    assert not run().changed
+
+
+def test_what_bounds_a_namespace_is_pruned_when_the_namespace_is_still_rendered(tree: t.Any, run: t.Any) -> None:
+    tree(NS, named("networking.k8s.io/v1", "NetworkPolicy", "g", "ns"))
+    run()
+    tree(NS)
+    assert run().objects()["pruned"] == ["networking.k8s.io/NetworkPolicy ns/g"]
+
+
+def test_a_namespace_that_is_named_takes_its_contents_with_it(cluster: t.Any, tree: t.Any, run: t.Any) -> None:
+    tree(NS, config("a"), named("v1", "Secret", "d", "ns"), named("networking.k8s.io/v1", "NetworkPolicy", "g", "ns"))
+    run()
+    tree()
+    cluster.requests.clear()
+    report = run(prune=PruneOptions(data=frozenset({"Namespace ns"}), max=1))
+    assert report.objects()["pruned"] == ["Namespace ns"]
+    assert not report.objects()["kept"]
+    deleted = [path for method, path, *_rest in cluster.writes if method == "DELETE"]
+    # Its pods would run without a policy for a while.
+    assert not [path for path in deleted if "networkpolicies" in path]
+
+
 def test_objects_that_a_controller_made_with_copied_labels_survive(cluster: t.Any, tree: t.Any, run: t.Any) -> None:
     tree(NS, config("a"), config("owned"))
     run()
