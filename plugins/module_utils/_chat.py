@@ -26,7 +26,9 @@ class Answer:
     """What came back for one chat completion. Times are seconds from sending the request."""
 
     status: int
+    id: str = ""
     error: str = ""
+    error_type: str = ""
     text: str = ""
     finish_reason: str = ""
     usage: dict[str, t.Any] = field(default_factory=dict)
@@ -88,23 +90,33 @@ class ChatClient:
         key: str | None,
         max_tokens: int,
         full_length: bool = False,
+        model: str | None = None,
+        stream: bool = True,
+        leave_after: int | None = None,
+        heard: t.Callable[[], None] = lambda: None,
+        extra: t.Mapping[str, t.Any] | None = None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> Answer:
-        """A streamed completion; a refusal is an Answer with its status, a broken connection a ChatError.
+        """One completion; a refusal is an Answer with its status, a broken connection a ChatError.
 
-        With full_length the model goes on after its natural end until max_tokens (an extension of vLLM).
+        With full_length the model goes on after its natural end until max_tokens (an extension of vLLM). With
+        leave_after the client hangs up after that many pieces of a stream; `heard` is called at the first.
         """
         body: dict[str, t.Any] = {
-            "model": self._model,
+            "model": model or self._model,
             "messages": [{"role": "user", "content": prompt}],
             "max_tokens": max_tokens,
             "temperature": 0,
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            **(extra or {}),
         }
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         if full_length:
             body["ignore_eos"] = True
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream" if stream else "application/json",
+        }
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         path = "/v1/chat/completions"
@@ -115,25 +127,43 @@ class ChatClient:
             )
             try:
                 answer = Answer(status=response.status)
-                if response.status == 200:
-                    self._read_stream(response, answer, began, clock)
+                if response.status != 200:
+                    _take_error(response.read(), answer)
+                elif stream:
+                    self._read_stream(response, answer, lambda: clock() - began, (heard, leave_after))
                 else:
-                    answer.error = response.read().decode("utf-8", "replace")[:_BODY_IN_ERRORS]
+                    self._read_whole(response, answer)
                 answer.seconds = clock() - began
             finally:
                 response.release_conn()
         except urllib3.exceptions.HTTPError as exc:
-            raise ChatError(f"POST {path} for model {self._model!r}: {exc}") from exc
+            raise ChatError(f"POST {path} for model {body['model']!r}: {exc}") from exc
         return answer
 
+    def _read_whole(self, response: urllib3.BaseHTTPResponse, answer: Answer) -> None:
+        raw = response.read()
+        try:
+            found = json.loads(raw)
+            answer.text = "".join(choice["message"]["content"] or "" for choice in found["choices"])
+            answer.finish_reason = found["choices"][0].get("finish_reason") or ""
+        except (ValueError, LookupError, TypeError) as exc:
+            raise ChatError(f"model {self._model!r} answered something that is no completion: {raw[:80]!r}") from exc
+        answer.id = str(found.get("id") or "")
+        answer.usage = found.get("usage") or {}
+
     def _read_stream(
-        self, response: urllib3.BaseHTTPResponse, answer: Answer, began: float, clock: t.Callable[[], float]
+        self,
+        response: urllib3.BaseHTTPResponse,
+        answer: Answer,
+        elapsed: t.Callable[[], float],
+        listener: tuple[t.Callable[[], None], int | None],
     ) -> None:
+        heard, leave_after = listener
         events = EventReader()
         before: float | None = None
         done = False
         while chunk := response.read1():
-            now = clock()
+            now = elapsed()
             for data in events.feed(chunk):
                 if data == "[DONE]":
                     done = True
@@ -142,10 +172,14 @@ class ChatClient:
                 if not content:
                     continue
                 if before is None:
-                    answer.first_token = now - began
+                    answer.first_token = now
+                    heard()
                 else:
                     answer.gaps.append(now - before)
                 before = now
+                if leave_after is not None and len(answer.gaps) + 1 >= leave_after:
+                    response.close()
+                    return
         if not done:
             answer.error = "the stream ended without [DONE]"
 
@@ -154,6 +188,7 @@ class ChatClient:
             event = json.loads(data)
         except ValueError as exc:
             raise ChatError(f"model {self._model!r} streamed something that is no JSON: {data[:80]!r}") from exc
+        answer.id = answer.id or str(event.get("id") or "")
         if error := event.get("error"):
             answer.error = str(error)[:_BODY_IN_ERRORS]
         if event.get("usage"):
@@ -165,9 +200,12 @@ class ChatClient:
         answer.text += text
         return text
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, *, key: str | None = None) -> tuple[int, str]:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         try:
-            response = self._pool.request("GET", self._url + path)
+            # Once more, for a server may close a pooled connection in the very moment it is used.
+            again = urllib3.Retry(None, connect=0, read=1, status=0, redirect=False)
+            response = self._pool.request("GET", self._url + path, headers=headers, retries=again)
         except urllib3.exceptions.HTTPError as exc:
             raise ChatError(f"GET {path}: {exc}") from exc
         return response.status, response.data.decode("utf-8", "replace")
@@ -189,6 +227,15 @@ class ChatClient:
         if status != 200:
             raise ChatError(f"GET /metrics gave status {status}")
         return read_gauges(text, names)
+
+
+def _take_error(raw: bytes, answer: Answer) -> None:
+    answer.error = raw.decode("utf-8", "replace")[:_BODY_IN_ERRORS]
+    try:
+        error = json.loads(raw)["error"]
+        answer.error_type = str(error.get("type") or "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        answer.error_type = ""
 
 
 def read_gauges(text: str, names: t.Collection[str]) -> dict[str, float]:

@@ -80,7 +80,7 @@ def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> list[Model]:
             if dial and client and item["service"]:
                 target = service_target(client, item["namespace"], item["service"], item["port"])
                 url = stack.enter_context(forward(dial, target)).url
-            key = _read_key(client, item) if client and item["api_key_secret"] else None
+            key = read_key(client, item) if client and item["api_key_secret"] else None
             server = ChatClient(url, item["served_name"] or item["name"], timeout=params["timeout"])
             version, simulated = server.version()
             models.append(Model(item["name"], server, key, version, simulated, item["slots"]))
@@ -89,7 +89,7 @@ def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> list[Model]:
     return models
 
 
-def _read_key(client: KubeClient, item: t.Mapping[str, t.Any]) -> str:
+def read_key(client: KubeClient, item: t.Mapping[str, t.Any]) -> str:
     reference = item["api_key_secret"]
     namespace = reference["namespace"] or item["namespace"]
     if not namespace:

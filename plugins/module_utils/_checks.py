@@ -22,7 +22,12 @@ _REQUIRED: t.Final[dict[str, type | tuple[type, ...]]] = {
     "ok": bool,
     "seconds": (int, float),
 }
-_OPTIONAL: t.Final[dict[str, type | tuple[type, ...]]] = {"simulated": bool, "reason": str, "series": dict}
+_OPTIONAL: t.Final[dict[str, type | tuple[type, ...]]] = {
+    "simulated": bool,
+    "reason": str,
+    "series": dict,
+    "table": dict,
+}
 
 Check = dict[str, t.Any]
 
@@ -53,6 +58,7 @@ class Claim:
         reason: str = "",
         simulated: bool | None = None,
         series: t.Mapping[str, t.Any] | None = None,
+        table: t.Mapping[str, t.Any] | None = None,
     ) -> Check:
         result: Check = {
             "id": self.id,
@@ -69,6 +75,8 @@ class Claim:
             result["simulated"] = simulated
         if series:
             result["series"] = dict(series)
+        if table:
+            result["table"] = dict(table)
         return result
 
     def not_run(self, reason: str, seconds: float = 0.0) -> Check:
@@ -92,6 +100,8 @@ class Observation:
     faults: list[str] = field(default_factory=list)
     simulated: bool | None = None
     series: dict[str, t.Any] = field(default_factory=dict)
+    # {"columns": [names], "rows": [[texts or numbers]]}, for what one sentence cannot hold.
+    table: dict[str, t.Any] = field(default_factory=dict)
 
 
 def run_probe(claim: Claim, probe: t.Callable[[], Observation], clock: t.Callable[[], float] = time.monotonic) -> Check:
@@ -110,6 +120,7 @@ def run_probe(claim: Claim, probe: t.Callable[[], Observation], clock: t.Callabl
         reason="; ".join(seen.faults),
         simulated=seen.simulated,
         series=seen.series,
+        table=seen.table,
     )
 
 
@@ -130,7 +141,22 @@ def validate_check(value: object) -> Check:
         raise CheckError(f"check id {name!r} must consist of lower-case letters, digits, dots and dashes")
     if value["class"] not in CLASSES:
         raise CheckError(f"check {name!r} has class {value['class']!r}, must be one of {', '.join(CLASSES)}")
+    if "table" in value:
+        _demand_table(name, value["table"])
     return t.cast("Check", value)
+
+
+def _demand_table(name: object, table: dict[str, t.Any]) -> None:
+    columns, rows = table.get("columns"), table.get("rows")
+    if set(table) != {"columns", "rows"} or not isinstance(columns, list) or not isinstance(rows, list) or not columns:
+        raise CheckError(f"check {name!r}: field 'table' must have columns and rows, two lists, and nothing else")
+    if not all(isinstance(column, str) for column in columns):
+        raise CheckError(f"check {name!r}: the columns of the table must be strings")
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise CheckError(f"check {name!r}: row {number} of the table must be a list of {len(columns)} cells")
+        if not all(isinstance(cell, (str, int, float)) for cell in row):
+            raise CheckError(f"check {name!r}: row {number} of the table must hold strings and numbers only")
 
 
 def _demand_type(name: object, key: str, value: object, kind: type | tuple[type, ...]) -> None:

@@ -95,10 +95,73 @@ def _queue(figure: Figure, series: t.Mapping[str, t.Any]) -> str:
     return "; ".join(sentences)
 
 
+def _delays(figure: Figure, series: t.Mapping[str, t.Any]) -> str:
+    """One point for each replica: seconds are few, so each is shown."""
+    axes = figure.add_subplot()
+    sentences = []
+    for place, (name, values) in enumerate(series.items()):
+        axes.plot(values, [place] * len(values), "o", alpha=0.7)
+        if values:
+            sentences.append(f"{name}: {', '.join(f'{value:.1f}' for value in sorted(values))} s")
+    axes.set_yticks(range(len(series)), list(series))
+    axes.set_ylim(len(series) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("seconds until each replica refused")
+    return "; ".join(sentences)
+
+
+def _dollars(figure: Figure, series: t.Mapping[str, t.Any]) -> str:
+    axes = figure.add_subplot()
+    bars = axes.barh(list(series), list(series.values()), color=_COLOURS[0], height=0.6)
+    axes.bar_label(bars, [f" ${value:.8f}" for value in series.values()], color=_INK)
+    axes.invert_yaxis()
+    axes.margins(x=0.3)
+    axes.set_xlabel("dollars")
+    return "; ".join(f"{name}: ${value:.8f}" for name, value in series.items())
+
+
+def _budget_use(figure: Figure, series: t.Mapping[str, t.Any]) -> str:
+    """One bar an attack: what it cost really, of its budget."""
+    axes = figure.add_subplot()
+    figure.set_figheight(0.9 + 0.24 * len(series))
+    names = list(series)[::-1]
+    shares = [max(series[name]) for name in names]
+    axes.barh(names, shares, height=0.62)
+    axes.axvline(1.0, color=_INK, linewidth=1.0, linestyle="--")
+    axes.set_xlim(0, max(1.15, *shares))
+    axes.set_xlabel("share of the budget that was really spent")
+    axes.tick_params(axis="y", length=0)
+    most = max(names, key=lambda name: max(series[name]))
+    return f"{len(names)} attacks; the most was spent by {most}: {max(series[most]):.0%} of its budget"
+
+
+def _outage(figure: Figure, series: t.Mapping[str, t.Any]) -> str:
+    panels = figure.subplots(len(series), 1, squeeze=False)[:, 0]
+    figure.set_figheight(2.9 + 1.6 * (len(series) - 1))
+    sentences = []
+    for axes, (name, samples) in zip(panels, series.items(), strict=True):
+        at = [sample["seconds"] for sample in samples]
+        away = [sample["seconds"] for sample in samples if sample["away"]]
+        for key in ("answered", "refused"):
+            axes.step(at, [sample[key] for sample in samples], where="post", label=key)
+        if away:
+            axes.axvspan(away[0], away[-1] + 1, color=_INK, alpha=0.12, linewidth=0)
+        axes.set_ylabel(f"without {name}\nrequests a second")
+        axes.set_ylim(bottom=0)
+        sentences.append(f"{name} was away for {len(away)} of {len(samples)} seconds")
+    panels[-1].set_xlabel("seconds")
+    _legend(panels[0])
+    return "; ".join(sentences)
+
+
 _DRAWINGS: t.Final[dict[str, tuple[str, Draw]]] = {
     "ttft_ms": ("Time to first token", _distribution("answers")),
     "itl_ms": ("Time between tokens", _distribution("gaps")),
     "queue": ("Requests running and waiting", _queue),
+    "budget_use": ("What attacks got out of a budget", _budget_use),
+    "outage": ("A tenant's requests while a datastore is away", _outage),
+    "revoked_seconds": ("How long a key worked after it was taken away", _delays),
+    "ledger_usd": ("The same money as each party counts it", _dollars),
 }
 
 

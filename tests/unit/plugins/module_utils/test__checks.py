@@ -76,12 +76,25 @@ GOOD = CLAIM.check(ok=True, observed="an answer", seconds=1)
         ({"observed": None}, "'observed' must be str"),
         ({"colour": "red"}, "unknown field 'colour'"),
         ({"series": [1]}, "'series' must be dict"),
+        ({"table": [1]}, "'table' must be dict"),
+        ({"table": {"columns": ["a"]}}, "must have columns and rows"),
+        ({"table": {"columns": [], "rows": []}}, "must have columns and rows"),
+        ({"table": {"columns": ["a"], "rows": [], "title": "x"}}, "must have columns and rows"),
+        ({"table": {"columns": [1], "rows": []}}, "columns of the table must be strings"),
+        ({"table": {"columns": ["a", "b"], "rows": [[1, 2], [1]]}}, "row 1 of the table must be a list of 2 cells"),
+        ({"table": {"columns": ["a"], "rows": [[None]]}}, "strings and numbers only"),
     ],
     ids=str,
 )
 def test_a_malformed_check_is_refused(change: dict[str, t.Any], message: str) -> None:
     with pytest.raises(CheckError, match=message):
         validate_check({**GOOD, **change})
+
+
+def test_a_table_belongs_to_the_check_of_its_probe() -> None:
+    table = {"columns": ["attack", "overshoot"], "rows": [["burst", 0.0]]}
+    check = run_probe(CLAIM, lambda: Observation(facts=["1 attack"], table=table))
+    assert validate_check(check)["table"] == table
 
 
 def test_a_check_that_lacks_a_field_is_refused() -> None:

@@ -18,7 +18,16 @@ TEMPLATE = pathlib.Path(__file__).parents[4] / "roles" / "evidence" / "templates
 SERIES = {
     "ttft_ms": {"chat": [30.0, 31.0], "silent": []},
     "itl_ms": {"chat": [5.0, 5.5, 6.0]},
+    "revoked_seconds": {"deleted key": [0.1, 9.8], "blocked team": []},
+    "ledger_usd": {"told to clients": 0.00012, "ledger": 0.00012},
     "queue": {"chat": [{"seconds": 0.0, "running": 0, "waiting": 0}, {"seconds": 1.0, "running": 8, "waiting": 3}]},
+    "budget_use": {"burst": [0.9], "no limit": [1.0]},
+    "outage": {
+        "Redis": [
+            {"seconds": 0, "answered": 4, "refused": 0, "away": 0},
+            {"seconds": 1, "answered": 0, "refused": 3, "away": 1},
+        ]
+    },
     "somebody-elses": {"x": [1]},
 }
 HOSTILE = "<script>alert(1)</script> {{ 7 * 6 }} &amp; \"'"
@@ -65,10 +74,20 @@ def test_a_simulation_is_called_one() -> None:
     assert "Model <code>code</code>" not in text
 
 
+def test_a_table_is_shown_below_its_check_as_text() -> None:
+    table = {"columns": ["Attack", "Overshoot"], "rows": [[HOSTILE, 0.25], ["burst", 0.5]]}
+    text = page(check("a", table=table), check("b"))
+    assert text.count("<details>") == 1
+    assert "2 rows of a" in text
+    assert '<th scope="col">Overshoot</th>' in text
+    assert '<td class="number">0.25</td>' in text
+    assert "<script" not in text
+
+
 def test_series_are_drawn_with_the_pages_colours_and_ids_of_their_own() -> None:
     pytest.importorskip("matplotlib")
     text = page(check("a", series=SERIES))
-    assert text.count("<svg ") == 3
+    assert text.count("<svg ") == len(SERIES) - 1
     assert "currentColor" in text
     assert "#010203" not in text
     ids = re.findall(r'\bid="([^"]+)"', text)
