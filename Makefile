@@ -58,6 +58,10 @@ down: machine ## Take the local cluster down and leave nothing running
 verify: machine ## Run the harmless probes against what is deployed and write the evidence
 	$(PLAY) wmx.llm_platform.verify
 
+.PHONY: lock
+lock: machine ## Ask the registries for the digest of every image of INVENTORY and write its lock
+	$(PLAY) wmx.llm_platform.lock $(ARGS)
+
 .PHONY: evidence
 evidence: machine ## Deploy, run every probe (destructive ones and the lifecycle tests too), write evidence/local/latest.{json,html}
 	$(PLAY) wmx.llm_platform.site
@@ -66,8 +70,10 @@ evidence: machine ## Deploy, run every probe (destructive ones and the lifecycle
 	$(PYTHON_BIN) tools/proven.py evidence/$(notdir $(INVENTORY))/latest.json
 
 .PHONY: bench
-bench: up ## Measure ours and the usual tools side by side, write build/bench.json (ARGS=--growth goes on to 10,000 objects)
+bench: up ## Measure ours and the usual tools side by side, write build/bench.json (ARGS=--growth goes on to 10,000 objects and 1,000 tenants)
 	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench --site $(INVENTORY) $(ARGS)
+	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench.gateway
+	KUBECONFIG=$(RUN)/kubeconfig python -m tests.bench.tenants $(filter --growth,$(ARGS))
 
 ##@ Checks, one by one
 
@@ -82,6 +88,8 @@ lint-python: venv
 .PHONY: lint-types
 lint-types: venv
 	mypy --config-file pyproject.toml $(VENV)/collections/ansible_collections/wmx/llm_platform/plugins
+	@# Its own Python, that of LiteLLM's image, is older than ours.
+	MYPYPATH=roles/llm_gateway/files/guard mypy --config-file pyproject.toml --python-version 3.11 -p llm_platform_guard
 
 .PHONY: lint-yaml
 lint-yaml: venv

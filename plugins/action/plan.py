@@ -14,7 +14,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._catalog import C
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import InventoryError, ours, read_roles
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan import PlanError, Request, make_plan
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_table import plan_table
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import UNREADABLE, Problem
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import HIDDEN, UNREADABLE, Problem
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -28,17 +28,24 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(  # type: ignore[no-untyped-call]  # ansible-core has no types
-            argument_spec={"catalog": {"type": "dict", "required": True}, "show": {"type": "bool", "default": True}}
+            argument_spec={
+                "catalog": {"type": "dict", "required": True},
+                "advisories": {"type": "dict", "default": {}},
+                "show": {"type": "bool", "default": True},
+            }
         )
         variables = task_vars or {}
         problems: list[Problem] = []
+        self._hidden: set[str] = set()
         try:
             roles = read_roles(_ROLES)
+            self._hidden = {name for role in roles for name, spec in role.options.items() if spec.get("no_log")}
             values = {name: self._read(raw, name, problems) for name, raw in variables.items() if ours(name, roles)}
             request = Request(
                 variables=values,
                 roles=roles,
                 catalog=args["catalog"],
+                advisories=args["advisories"],
                 run_tags=tuple(variables.get("ansible_run_tags") or ()),
                 skip_tags=tuple(variables.get("ansible_skip_tags") or ()),
                 problems=tuple(problems),
@@ -62,5 +69,6 @@ class ActionModule(ActionBase):
                 return [self._read(item, f"{path}[{index}]", problems) for index, item in enumerate(raw)]
             reason = str(exc).splitlines()[0].rstrip(".")
             fix = "correct the template, or mark a literal {{ with the tag !unsafe"
-            problems.append(Problem(path, raw, f"cannot be templated ({reason})", fix))
+            shown = HIDDEN if path.partition(".")[0] in self._hidden else raw
+            problems.append(Problem(path, shown, f"cannot be templated ({reason})", fix))
             return UNREADABLE

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 
 LAYERS = ("foundation", "platform", "serving", "routing", "llm_gateway", "experience")
 # Each profile holds the ones before it.
-PROFILES = ("platform", "serving")
+PROFILES = ("platform", "serving", "llm_gateway")
 _ALL_TAGS = frozenset({"all", "always", "tagged", "untagged"})
 
 
@@ -40,6 +40,8 @@ class Component:
     existing: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # Whether tasks/prepare.yml makes what the tree never holds, such as a generated key.
     prepare: bool = False
+    # Whether tasks/state.yml brings what lives behind the component's API, once its objects are there.
+    state: bool = False
     pod_security: str = "restricted"
     pod_security_reason: str = ""
 

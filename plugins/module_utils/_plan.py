@@ -11,8 +11,16 @@ from pathlib import Path
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import _catalog
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions, check_inventory
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway import (
+    Around,
+    check_gateway,
+    gateway_options,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_images import plan_images
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_models import check_models
-from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import check_rules
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import check_pruned, check_rules
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_secrets import check_secrets
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_tenants import Surroundings, check_tenants
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Problem, Validator
 
 if t.TYPE_CHECKING:
@@ -39,6 +47,8 @@ class Request:
     catalog: Mapping[str, Mapping[str, t.Any]]
     run_tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
+    # Releases that must not run: {denied: [...], floors: [...]}, each {image, versions, advisory}.
+    advisories: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # Problems found while the variables were read, such as templates that do not work.
     problems: tuple[Problem, ...] = ()
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -63,15 +73,27 @@ def make_plan(request: Request) -> Plan:
         validator.problems.extend(_catalog.check_sources(catalog, components, sources))
         selected, problems = _catalog.narrow(components, request.run_tags, request.skip_tags)
         validator.problems.extend(problems)
+    check_pruned(values, {component.name for component in components}, validator)
     kubeconfig = _kubeconfig(values, request.environ)
     namespaces = _namespaces(components, values)
     check_rules(values, kubeconfig, namespaces, validator)
+    check_secrets(values, features, validator)
+    cache, lock_file = _path(values, "llm_cache_dir"), _path(values, "llm_lock_file")
+    images = plan_images(values, request.advisories, cache, lock_file, validator)
     models = check_models(values.get("llm_models") or [], {"tier": tier, "substrate": substrate}, validator)
     if profile == "platform" and models:
-        validator.add("llm_profile", profile, "serves no models, and llm_models names some", "set llm_profile: serving")
+        fix = "set llm_profile: serving or llm_gateway"
+        validator.add("llm_profile", profile, "serves no models, and llm_models names some", fix)
+    around = _surroundings(values, models, components, namespaces)
+    given, former = values.get("llm_tenants") or [], values.get("llm_tenants_delete") or []
+    tenants, deleted = check_tenants(given, former, around, validator)
+    gateway: Plan = {"datastores": {}, "gateway": {}}
+    if any(component.role == "llm_gateway" for component in components):
+        options = gateway_options(values, request.roles)
+        gateway = check_gateway(options, Around(tier, substrate, models, features), validator)
     if validator.problems:
         raise PlanError(validator.problems)
-    entries = [_entry(component, sources) for component in components]
+    entries = [_entry(component, sources, values["llm_verify_destructive"]) for component in components]
     environment = values["llm_environment"]
     installed = {entry["name"] for entry in entries if entry["source"] != "existing"}
     return {
@@ -86,13 +108,21 @@ def make_plan(request: Request) -> Plan:
         "storage_class": values["llm_storage_class"],
         "tree": str(_absolute(values["llm_build_dir"]) / environment),
         "evidence_dir": str(_absolute(values["llm_evidence_dir"]) / environment),
-        "cache_dir": str(_absolute(values["llm_cache_dir"])),
-        "lock_file": str(_absolute(values["llm_lock_file"])),
+        "cache_dir": str(cache),
+        "images": images,
+        "policy_exceptions": values["llm_policy_exceptions"],
         "namespaces": namespaces,
         "components": entries,
         "selected": [name for name in selected if name in installed],
         "models": models,
-        "prune": {"data": values["llm_prune_data"], "max": values["llm_prune_max"]},
+        **gateway,
+        "tenants": tenants,
+        "tenants_delete": deleted,
+        "prune": {
+            "components": values["llm_prune_components"],
+            "data": _prunable(values["llm_prune_data"], deleted),
+            "max": values["llm_prune_max"],
+        },
         "disposable": values["llm_disposable"],
         "verify_destructive": values["llm_verify_destructive"],
         # The substrate fills in the folder of upstream files it was built from.
@@ -129,7 +159,28 @@ def _namespaces(components: list[_catalog.Component], values: Mapping[str, t.Any
     return list(found.values())
 
 
-def _entry(component: _catalog.Component, sources: Mapping[str, str]) -> dict[str, t.Any]:
+def _surroundings(
+    values: Mapping[str, t.Any],
+    models: list[dict[str, t.Any]],
+    components: list[_catalog.Component],
+    namespaces: list[dict[str, str]],
+) -> Surroundings:
+    listed = values.get("llm_models")
+    return Surroundings(
+        models={model["name"]: model["served_name"] for model in models if model.get("name")},
+        namespaces=frozenset(namespace["name"] for namespace in namespaces),
+        models_known=listed is not None and all(listed) and all(model.get("name") for model in models),
+        # Without a valid profile nothing is known of the components.
+        gateway=not components or any(component.role == "tenants" for component in components),
+        profile=values.get("llm_profile") or "",
+    )
+
+
+def _prunable(named: list[str], deleted: list[dict[str, t.Any]]) -> list[str]:
+    return list(dict.fromkeys([*named, *(f"Namespace {entry['namespace']}" for entry in deleted)]))
+
+
+def _entry(component: _catalog.Component, sources: Mapping[str, str], destructive: bool) -> dict[str, t.Any]:
     return {
         "name": component.name,
         "role": component.role,
@@ -137,11 +188,17 @@ def _entry(component: _catalog.Component, sources: Mapping[str, str]) -> dict[st
         "source": sources.get(component.name, component.sources[0]),
         "namespace": component.namespace,
         "requires": list(component.requires),
-        "claims": [dict(claim) for claim in component.claims],
+        # What nobody allowed to be broken on purpose is not claimed either.
+        "claims": [dict(claim) for claim in component.claims if destructive or claim["class"] != "destructive"],
         "kinds": list(component.kinds),
         "prepare": component.prepare,
+        "state": component.state,
         "existing": dict(component.existing),
     }
+
+
+def _path(values: Mapping[str, t.Any], name: str) -> Path:
+    return _absolute(values.get(name) or "")
 
 
 def _absolute(path: str) -> Path:

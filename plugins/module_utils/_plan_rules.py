@@ -8,7 +8,7 @@ import re
 import typing as t
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
@@ -77,6 +77,14 @@ def _cluster(values: Mapping[str, t.Any], kubeconfig: str, validator: Validator)
     if version is not None and (not match or int(match[1]) < MINIMUM_MINOR):
         what = f"is no version of Kubernetes from 1.{MINIMUM_MINOR} on"
         validator.add("llm_kubernetes_version", version, what, f'write a string such as "1.{MINIMUM_MINOR}"')
+
+
+def check_pruned(values: Mapping[str, t.Any], planned: Collection[str], validator: Validator) -> None:
+    """Only what left the plan can be removed as a whole."""
+    for index, name in enumerate(values.get("llm_prune_components") or []):
+        if name in planned:
+            fix = "take it out of the plan first, or out of llm_prune_components"
+            validator.add(f"llm_prune_components[{index}]", name, "is a component of this plan", fix)
 
 
 def _limits(values: Mapping[str, t.Any], validator: Validator) -> None:

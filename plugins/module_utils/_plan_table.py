@@ -38,6 +38,9 @@ def plan_table(plan: Mapping[str, t.Any]) -> str:
     if plan["models"]:
         header = ("MODEL", "ENGINE", "SOURCE", "REPLICAS", "GPU", "MAX OUTPUT", "$ IN/TOKEN", "$ OUT/TOKEN")
         lines += ["", *_table(header, (_model(model) for model in plan["models"]))]
+    if plan["tenants"]:
+        columns = ("TENANT", "NAMESPACE", "STATE", "BUDGET", "MODELS", "KEYS")
+        lines += ["", *_table(columns, (_tenant(tenant) for tenant in plan["tenants"]))]
     exceptions = [entry for entry in plan["namespaces"] if entry["pod_security"] != "restricted"]
     lines += ["", *(f"Namespace {e['name']} allows {e['pod_security']} pods: {e['reason']}" for e in exceptions)]
     return "\n".join(lines).rstrip()
@@ -60,6 +63,17 @@ def _model(model: Mapping[str, t.Any]) -> tuple[str, ...]:
         str(model["max_output_tokens"]),
         f"{model['price']['input_per_token']:g}",
         f"{model['price']['output_per_token']:g}",
+    )
+
+
+def _tenant(tenant: Mapping[str, t.Any]) -> tuple[str, ...]:
+    return (
+        tenant["name"],
+        tenant["namespace"],
+        tenant["state"],
+        f"${tenant['budget']['usd']:g} per {tenant['budget']['period']}",
+        ", ".join(tenant["models"]),
+        ", ".join(key["name"] for key in tenant["keys"]) or "-",
     )
 
 

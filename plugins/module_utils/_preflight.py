@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._leftovers import leftovers, report
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import MINIMUM_MINOR
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_permissions import check_permissions
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_room import check_room
+from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_tenants import check_tenants
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
 
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
     from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import Object
 
-CHECKS = ("identity", "version", "permissions", "existing", "storage", "room", "addresses")
+CHECKS = ("identity", "version", "permissions", "existing", "storage", "room", "addresses", "leftovers", "tenants")
 ENVIRONMENT_CONFIG_MAP = "llm-platform-environment"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
@@ -94,6 +96,8 @@ def check(client: KubeClient, cluster: Cluster, asked: Asked, checks: list[str])
         "storage": lambda: _storage(client, asked.plan),
         "room": lambda: [_finding("room", *check_room(client, asked.plan))],
         "addresses": lambda: [_addresses(client, cluster)],
+        "leftovers": lambda: _leftovers(client, asked.plan),
+        "tenants": lambda: [_finding("tenants", *check_tenants(client, asked.plan))],
     }
 
     def run(name: str) -> list[Finding]:
@@ -223,6 +227,12 @@ def _addresses(client: KubeClient, cluster: Cluster) -> Finding:
         return Finding("addresses", True, "no pod in kube-system has label k8s-app=kube-dns", fix)
     dns, api = ", ".join(cluster.dns_addresses) or "unknown", ", ".join(cluster.api_server_addresses) or "unknown"
     return Finding("addresses", True, f"DNS answers at {dns}, the API server at {api}")
+
+
+def _leftovers(client: KubeClient, plan: Plan) -> list[Finding]:
+    planned = [entry["name"] for entry in plan["components"]]
+    found = report(leftovers(client, plan["home_namespace"], planned), plan)
+    return [Finding("leftovers", True, message, fix) for message, fix in found]
 
 
 def _get(client: KubeClient, path: str) -> Object | None:

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _VERBS = ("get", "list", "watch", "create", "patch", "delete")
 _THREADS = 16
-_CLUSTER_WIDE = frozenset({"namespaces", "nodes", "persistentvolumes"})
+_CLUSTER_WIDE = frozenset({"namespaces", "nodes", "persistentvolumes", "clusterroles"})
 
 
 class Access(t.NamedTuple):
@@ -65,9 +65,10 @@ def needed(plan: Mapping[str, t.Any]) -> set[Access]:
                 "admissionregistration.k8s.io",
             )
             # The foundation gives every namespace its policies; the others stay in their own.
-            places = (
-                [""] if cluster_wide else namespaces if component["name"] == "foundation" else [component["namespace"]]
-            )
+            everywhere = component["name"] == "foundation" or not component["namespace"]
+            # Tenants come and go, and each brings a namespace.
+            cluster_wide = cluster_wide or component["name"] == "tenants"
+            places = [""] if cluster_wide else namespaces if everywhere else [component["namespace"]]
             found |= {Access(verb, group, resource, place) for place in places for verb in _VERBS}
     # Verification reaches models through the API server and runs pods of its own.
     for name in namespaces:

@@ -17,6 +17,9 @@ Spec = Mapping[str, t.Any]
 # Stands for a value whose template failed: the problem is reported already.
 UNREADABLE: t.Final = object()
 
+# Stands for a value that nobody may see.
+HIDDEN: t.Final = "********"
+
 _SHOWN = 60
 _FREE_TEXT = ("args", "env")
 
@@ -62,6 +65,8 @@ class Validator:
         """The value as the spec types it, defaults filled in below the top level; None where it is wrong."""
         if value is UNREADABLE:
             return None
+        if spec.get("no_log") and value is not None:
+            return self._hidden(spec, value, path)
         if value is None:
             return self._absent(spec, path)
         checked = self._typed(spec, value, path)
@@ -80,6 +85,15 @@ class Validator:
             if str(key) not in options:
                 self.add(f"{path}.{key}", value[key], "is no option here", nearest(str(key), options))
         return {name: self.check(spec, value.get(name), f"{path}.{name}") for name, spec in options.items()}
+
+    def _hidden(self, spec: Spec, value: object, path: str) -> t.Any:
+        """As any other value, but what is said about it does not show it."""
+        inner = Validator()
+        checked = inner.check({**spec, "no_log": False}, value, path)
+        for problem in inner.problems:
+            fix = "put it in quotes" if problem.fix.startswith("put it in quotes") else problem.fix
+            self.problems.append(problem._replace(value=HIDDEN, fix=fix))
+        return checked
 
     def _absent(self, spec: Spec, path: str) -> t.Any:
         if spec.get("required"):

@@ -19,6 +19,12 @@ options:
     description: The components there are, by name.
     type: dict
     required: true
+  advisories:
+    description:
+      - Releases of images that must not run, as C(denied) and C(floors).
+      - Each has C(image), C(versions) and C(advisory).
+    type: dict
+    default: {}
   show:
     description: Print the plan as a table.
     type: bool

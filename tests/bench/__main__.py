@@ -29,6 +29,7 @@ from tests.bench import _load, _subjects
 COUNT = 540
 PAIRS = 5
 GROWTH = (540, 2_000, 10_000)
+GROWTH_SECONDS = 900.0
 SITE_SECONDS = 15.0
 BOUNDS = {"apply-first": 0.7, "apply-unchanged": 0.15, "task-first": 0.4, "task-unchanged": 0.4}
 Run = t.Callable[[], float]
@@ -117,6 +118,27 @@ def _print(name: str, result: dict[str, float], bound: float | None = None) -> N
     print(f"{name:24} ours {ours:8.3f} s   other {other:8.3f} s   ratio {ratio:.3f}{verdict}", flush=True)
 
 
+def _grow(bench: Bench, counts: t.Sequence[int]) -> dict[str, dict[str, float]]:
+    """One pair of each size while time is left; the next one is expected to take as long for an object as the last."""
+    results: dict[str, dict[str, float]] = {}
+    began, expected = time.monotonic(), 0.0
+    for count, larger in zip(counts, [*counts[1:], 0], strict=True):
+        left = GROWTH_SECONDS - (time.monotonic() - began)
+        if expected > left:
+            print(
+                f"growth to {count} objects is left out: about {expected:.0f} s, and {left:.0f} s are left", flush=True
+            )
+            break
+        series: dict[str, Series] = {}
+        before = time.monotonic()
+        bench.engine(series, 0, count, f"g{count}")
+        expected = (time.monotonic() - before) * larger / count
+        for name, item in series.items():
+            results[f"{name}-{count}"] = item.result()
+            _print(f"{name}-{count}", results[f"{name}-{count}"])
+    return results
+
+
 def _save(path: Path, results: dict[str, dict[str, float]]) -> None:
     """Other benchmarks write to the same file."""
     known = json.loads(path.read_text()) if path.exists() else {}
@@ -149,7 +171,7 @@ def main() -> int:
         )
         missed += ["site-unchanged"] if seconds > SITE_SECONDS else []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the namespaces go even then
-    started, series, growth = time.monotonic(), dict[str, Series](), dict[str, dict[str, float]]()
+    started, series, growth = time.monotonic(), dict[str, Series](), {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(kubeconfig, options.kubectl, Path(folder))
         try:
@@ -158,17 +180,12 @@ def main() -> int:
                 bench.task(series, pair, COUNT)
                 ratios = ", ".join(f"{name} {item.ours[-1] / item.other[-1]:.3f}" for name, item in series.items())
                 print(f"pair {pair + 1} of {options.pairs}, {time.monotonic() - started:.0f} s: {ratios}", flush=True)
-            for count in GROWTH if options.growth else ():
-                one: dict[str, Series] = {}
-                bench.engine(one, 0, count, f"g{count}")
-                growth |= {f"{name}-{count}": item.result() for name, item in one.items()}
+            growth = _grow(bench, GROWTH) if options.growth else {}
         finally:
             bench.clean()
     results = {name: item.result() for name, item in series.items()}
     for name, result in results.items():
         _print(name, result, BOUNDS[name])
-    for name, result in growth.items():
-        _print(name, result)
     _save(options.output, results | growth)
     missed += [name for name, result in results.items() if result["ratio"] > BOUNDS[name]]
     if missed:

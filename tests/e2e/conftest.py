@@ -9,6 +9,7 @@ import sys
 import time
 import typing as t
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 import yaml
@@ -19,8 +20,16 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._evidence_files i
 # Tests are imported by path, so their helpers are not on it.
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from platform_run import ROOT, Environment, snapshot
+from platform_run import ROOT, SERVING_ONLY, Environment, Run, snapshot
+from secret_search import Arguments
 
+DEMAND = "evidence : Demand that every check is ok"
+TENANT: dict[str, t.Any] = {
+    "name": "e2e",
+    "budget": {"usd": 20, "period": "30d"},
+    "models": ["chat"],
+    "keys": [{"name": "app"}],
+}
 EVIDENCE = ROOT / "evidence" / "local"
 CLAIMS = yaml.safe_load((ROOT / "roles" / "evidence" / "vars" / "main.yml").read_text(encoding="utf-8"))
 
@@ -65,7 +74,7 @@ def record() -> Record:
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Environment]:
     """The local example on a new cluster that has nothing of ours yet."""
-    environment = Environment.copy("local", tmp_path_factory.mktemp("first"), "llm-e2e", {})
+    environment = Environment.copy("local", tmp_path_factory.mktemp("first"), "llm-e2e", SERVING_ONLY)
     environment.run("local_down", local_cluster_remove_volumes=True)
     up = environment.run("local_up")
     assert up.code == 0, str(up)
@@ -90,9 +99,40 @@ def platform(empty: Environment, pristine: dict[str, str]) -> Environment:
 def other(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Environment]:
     """A second cluster beside the first, which its environment knows by a kubeconfig alone."""
     folder = tmp_path_factory.mktemp("second")
-    owner = Environment.copy("local", folder, "llm-e2e-existing", {})
+    owner = Environment.copy("local", folder, "llm-e2e-existing", SERVING_ONLY)
     owner.run("local_down", local_cluster_remove_volumes=True)
     up = owner.run("local_up")
     assert up.code == 0, str(up)
     yield owner
     owner.run("local_down", local_cluster_remove_volumes=True)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An environment with the gateway and a tenant, and all that could be seen of the run that made it."""
+
+    environment: Environment
+    run: Run
+    arguments: Arguments
+
+
+@pytest.fixture(scope="session")
+def raised(empty: Environment, tmp_path_factory: pytest.TempPathFactory) -> Raised:
+    """The first cluster with profile llm_gateway, whatever was on it before."""
+    environment = Environment.copy(
+        "local", tmp_path_factory.mktemp("gateway"), empty.cluster, {"llm_tenants": [TENANT]}
+    )
+    arguments = Arguments()
+    with arguments.watched():
+        run = environment.run("site", "-vvv", "--diff")
+    # What a claim amounts to is told where it is proven; here it only has to be delivered.
+    failed = [entry for entry in run.results if entry["outcome"] == "failed" and not entry["task"].endswith(DEMAND)]
+    assert not failed, str(run)
+    assert run.code == 0 or any(entry["task"].endswith(DEMAND) for entry in run.results), str(run)
+    return Raised(environment, run, arguments)
+
+
+@pytest.fixture(scope="session")
+def gateway(raised: Raised) -> Environment:
+    """The environment with the gateway and a tenant named e2e, whose key is in tenant-e2e/llm-key-app."""
+    return raised.environment

@@ -25,6 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "llm-platform"
 APPLY = "wmx.llm_platform.apply"
 TEARDOWN = "wmx.llm_platform.teardown"
+# The life of objects needs no gateway; those who do take the fixture `gateway`.
+SERVING_ONLY: dict[str, t.Any] = {"llm_profile": "serving", "llm_tenants": [], "llm_gateway_fallbacks": []}
 PROBE_PREFIX = "llm-platform-probe-"
 PROBE_SECONDS = 30.0
 

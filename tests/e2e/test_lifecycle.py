@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import yaml
-from platform_run import TEARDOWN, Environment, Object, snapshot
+from platform_run import CACHE, SERVING_ONLY, TEARDOWN, Environment, Object, snapshot
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import (
     FIELD_MANAGER,
@@ -218,10 +218,16 @@ def test_the_same_playbook_takes_an_existing_cluster(
 ) -> None:
     expected = "the example inventory for existing clusters brings a model that answers; a second run changes nothing"
     with record("existing-cluster", expected) as observed:
-        existing = Environment.copy("existing", tmp_path, "llm-e2e-existing", {})
+        existing = Environment.copy("existing", tmp_path, "llm-e2e-existing", SERVING_ONLY)
         shutil.copy(other.kubeconfig, existing.inventory / "kubeconfig")
         install_crds(other, platform)
-        existing.set(llm_models=[chat()], preflight_probe_image="ghcr.io/wmx/llm-platform/model-simulator:1.0.0")
+        existing.set(
+            llm_models=[chat()],
+            preflight_probe_image="ghcr.io/wmx/llm-platform/model-simulator:1.0.0",
+            # What that cluster's registry has, seen there for the first time today.
+            llm_lock_file=str(CACHE / "images" / "images.lock.yml"),
+            llm_image_rules={"quarantine_days": 0},
+        )
         run = existing.site()
         evidence = json.loads((tmp_path / "evidence" / "existing" / "latest.json").read_text(encoding="utf-8"))
         answered = {check["id"]: check["ok"] for check in evidence["checks"]}

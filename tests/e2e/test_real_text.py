@@ -9,7 +9,7 @@ import re
 import typing as t
 
 import pytest
-from platform_run import Environment
+from platform_run import SERVING_ONLY, Environment
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import Answer, ChatClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
@@ -33,7 +33,9 @@ Ask = t.Callable[..., Answer]
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Environment]:
     if not request.config.getoption("--real-text", default=False):
         pytest.skip("takes minutes and 1 GB of disk; ask for it with --real-text")
-    found = Environment.copy("local", tmp_path_factory.mktemp("text"), "llm-e2e-text", {"llm_models": [MODEL]})
+    found = Environment.copy(
+        "local", tmp_path_factory.mktemp("text"), "llm-e2e-text", {**SERVING_ONLY, "llm_models": [MODEL]}
+    )
     found.run("local_down", local_cluster_remove_volumes=True)
     try:
         found.site()

@@ -17,6 +17,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 HOSTS = re.compile(
     r"""(localhost | 127\.0\.0\.1 | \[::1\] | (.+\.)?example\.(com|org|net) | (.+\.)?(example|test|invalid|local|svc)
     | (www\.)?apache\.org | github\.com | (.+\.)?kubernetes\.io | (.+\.)?k8s\.io | spdx\.org | (docs\.)?ansible\.com
+    | ghcr\.io | [a-z0-9-]+\.llm-(gateway|serving)
     | json-schema\.org | (www\.)?w3\.org | docs\.vllm\.ai | huggingface\.co | opencontainers\.org
     | \d+\.\d+\.\d+\.\d+ | [a-z0-9-]+ )""",
     re.VERBOSE,

@@ -28,6 +28,8 @@ BASE: dict[str, t.Any] = {
     "llm_features": {},
     "llm_sources": {"gateway_api_crds": "existing"},
     "llm_models": [],
+    "llm_tenants": [],
+    "llm_tenants_delete": [],
     "llm_kubeconfig": "/tmp/kubeconfig",
     "llm_context": "",
     "llm_kubernetes_version": "1.34",
@@ -37,6 +39,12 @@ BASE: dict[str, t.Any] = {
     "llm_evidence_dir": "/tmp/evidence",
     "llm_lock_file": "/tmp/images.lock.yml",
     "llm_cache_dir": "/tmp/cache",
+    "llm_image_rules": {},
+    "llm_image_paths": [],
+    "llm_registry_endpoints": {},
+    "llm_registry_credentials": "",
+    "llm_policy_exceptions": [],
+    "llm_prune_components": [],
     "llm_prune_data": [],
     "llm_prune_max": 50,
     "llm_disposable": False,
@@ -44,6 +52,7 @@ BASE: dict[str, t.Any] = {
 }
 CHAT = {"name": "chat", "engine": "simulator"}
 VLLM = {"name": "chat", "engine": "vllm", "source": "a/b"}
+PRICE = {"input_per_token": 1e-07, "output_per_token": 4e-07}
 
 
 @functools.cache
@@ -51,6 +60,7 @@ def catalog() -> dict[str, t.Any]:
     data = yaml.safe_load((ROLES_DIR / "plan" / "vars" / "main.yml").read_text(encoding="utf-8"))["__plan_catalog"]
     data["foundation"]["namespace"] = "llm-platform"
     data["serving"]["namespace"] = "llm-serving"
+    data["datastores"]["namespace"] = data["llm_gateway"]["namespace"] = "llm-gateway"
     return t.cast("dict[str, t.Any]", data)
 
 
@@ -72,15 +82,43 @@ def test_the_options_of_this_test_are_all_there_are() -> None:
     assert set(BASE) == set(PLAN_OPTIONS)
 
 
+def test_destructive_claims_are_made_only_where_they_may_be_tried() -> None:
+    def classes(**options: object) -> set[str]:
+        made = plan(llm_profile="llm_gateway", llm_models=[{**CHAT, "price": PRICE}], **options)
+        return {claim["class"] for entry in made["components"] for claim in entry["claims"]}
+
+    assert classes() == {"read", "live"}
+    assert classes(llm_disposable=True, llm_verify_destructive=True) == {"read", "live", "destructive"}
+
+
 def test_a_plan_orders_components_and_narrows_by_tags() -> None:
     made = plan(run_tags=("serving",), llm_models=[CHAT])
-    assert [entry["name"] for entry in made["components"]] == ["foundation", "gateway_api_crds", "serving"]
+    assert [entry["name"] for entry in made["components"]] == ["foundation", "gateway_api_crds", "secrets", "serving"]
     assert made["selected"] == ["serving"]
     assert [entry["name"] for entry in made["namespaces"]] == ["llm-platform", "llm-serving"]
     table = plan_table(made)
     assert "left out by tags" in table
     assert "checked only" in table
     assert "chat" in table
+
+
+def test_a_plan_has_the_tenants_and_lets_former_ones_go() -> None:
+    made = plan(
+        llm_profile="llm_gateway",
+        llm_models=[{**CHAT, "price": PRICE}],
+        llm_tenants=[{"name": "red", "budget": {"usd": 5, "period": "30d"}, "keys": [{"name": "app"}]}],
+        llm_tenants_delete=[{"name": "old"}],
+        llm_prune_data=["Secret a/b"],
+    )
+    assert [tenant["namespace"] for tenant in made["tenants"]] == ["tenant-red"]
+    assert made["tenants_delete"] == [{"name": "old", "namespace": "tenant-old"}]
+    assert made["prune"]["data"] == ["Secret a/b", "Namespace tenant-old"]
+    assert "red     tenant-red  active  $5 per 30d" in plan_table(made)
+
+
+def test_tenants_need_the_profile_that_has_a_gateway() -> None:
+    (line,) = problems(llm_tenants=[{"name": "red", "budget": {"usd": 5, "period": "30d"}}], llm_models=[CHAT])
+    assert line.startswith('llm_tenants = ["red"]: needs the LLM gateway')
 
 
 def test_a_component_that_exists_is_never_delivered() -> None:
@@ -200,6 +238,7 @@ def test_a_model_with_real_text_gets_the_memory_that_its_weights_need() -> None:
         ({"llm_home_namespace": "a: b"}, "llm_home_namespace"),
         ({"llm_kubernetes_version": "1.33"}, "llm_kubernetes_version"),
         ({"llm_prune_data": ["secret"]}, "llm_prune_data[0]"),
+        ({"llm_prune_components": ["long_gone", "serving"]}, "llm_prune_components[1]"),
         ({"llm_prune_max": -1}, "llm_prune_max"),
         ({"llm_verify_destructive": True}, "llm_verify_destructive"),
         ({"llm_disposable": True, "llm_tier": "prod"}, "llm_disposable"),
@@ -218,7 +257,7 @@ def test_a_wrong_option_is_one_line_that_names_it(changes: dict[str, t.Any], pat
 
 
 def test_choices_that_do_not_exist_yet_are_not_offered() -> None:
-    (line,) = problems(llm_profile="llm_gateway")
+    (line,) = problems(llm_profile="full")
     assert "choose one of: platform, serving" in line
 
 
@@ -300,3 +339,50 @@ def test_the_example_inventories_can_be_planned() -> None:
         kubeconfig = "" if name == "local" else "/tmp/kubeconfig"
         made = plan(**{**variables, "llm_sources": variables.get("llm_sources", {}), "llm_kubeconfig": kubeconfig})
         assert made["models"], name
+
+
+def test_images_are_held_to_the_shipped_lock_and_the_environments_own() -> None:
+    images = plan()["images"]
+    assert images["pin"]
+    assert images["built_lock"] == ""
+    assert images["lock_file"] == "/tmp/images.lock.yml"
+    assert [pathlib.Path(path).relative_to(ROLES_DIR).as_posix() for path in images["locks"]] == [
+        "plan/files/images.lock.yml"
+    ]
+    assert images["rules"]["demand_verified"]
+    assert images["rules"]["quarantine_days"] == 3
+    assert "ghcr.io" in images["rules"]["registries"]
+
+
+def test_the_local_cluster_adds_the_lock_of_what_it_built() -> None:
+    local = {"llm_substrate": "local", "llm_kubeconfig": "", "llm_disposable": True}
+    images = plan(**local)["images"]
+    assert images["locks"][-1] == images["built_lock"] == "/tmp/cache/images/images.lock.yml"
+    assert not images["rules"]["demand_verified"]
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"llm_image_rules": {"registries": ["https://ghcr.io"]}}, "llm_image_rules.registries[0]"),
+        ({"llm_image_rules": {"quarantine_days": -1}}, "llm_image_rules.quarantine_days"),
+        (
+            {"llm_image_rules": {"exceptions": [{"rule": "known", "image": "a", "owner": "b"}]}},
+            "llm_image_rules.exceptions[0].reason",
+        ),
+        (
+            {"llm_image_rules": {"exceptions": [{"rule": "no", "image": "a", "owner": "b", "reason": "c"}]}},
+            "llm_image_rules.exceptions[0].rule",
+        ),
+        (
+            {"llm_policy_exceptions": [{"rule": "host", "object": "a", "owner": " ", "reason": "c"}]},
+            "llm_policy_exceptions[0].owner",
+        ),
+        (
+            {"llm_policy_exceptions": [{"rule": "hosts", "object": "a", "owner": "b", "reason": "c"}]},
+            "llm_policy_exceptions[0].rule",
+        ),
+    ],
+)
+def test_a_wrong_rule_for_images_or_objects_is_named(options: dict[str, t.Any], path: str) -> None:
+    assert any(line.startswith(f"{path} = ") for line in problems(**options))

@@ -188,6 +188,12 @@ def test_only_what_this_run_touches_needs_permission() -> None:
     assert not [access for access in needed({**PLAN, "selected": []}) if access.resource == "deployments"]
 
 
+def test_a_component_without_a_namespace_of_its_own_stays_in_those_of_the_plan() -> None:
+    secrets = {"name": "secrets", "namespace": "", "source": "own", "kinds": ["secrets"], "existing": {}}
+    wanted = needed({**PLAN, "components": [secrets], "selected": ["secrets"]})
+    assert {access.namespace for access in wanted if access.resource == "secrets"} == {"llm-platform", "llm-serving"}
+
+
 def test_the_cluster_is_known_by_the_uid_of_kube_system() -> None:
     table = {
         "/version": {"gitVersion": "v1.36.3"},
@@ -204,3 +210,64 @@ def test_the_cluster_is_known_by_the_uid_of_kube_system() -> None:
     }
     cluster = look(KubeClient(Answers(table)))
     assert cluster == Cluster("uid-7", "1.36.3", ["apps/v1", "v1"], ["10.96.0.10"], ["192.0.2.1"])
+
+
+def namespace(name: str, **labels: str) -> dict[str, t.Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+TENANTS: dict[str, t.Any] = {
+    "tenants": [{"name": "red", "namespace": "tenant-red"}, {"name": "blue", "namespace": "things"}],
+    "tenants_delete": [{"name": "old", "namespace": "tenant-old"}],
+    "selected": ["tenants"],
+}
+NAMESPACES = {"/api/v1": {"resources": [{"name": "namespaces", "kind": "Namespace", "namespaced": False}]}}
+
+
+def tenant_finding(*live: dict[str, t.Any], **plan: t.Any) -> t.Any:
+    (found,) = findings(
+        "tenants", {**NAMESPACES, "/api/v1/namespaces": {"metadata": {}, "items": list(live)}}, **{**TENANTS, **plan}
+    )
+    return found
+
+
+def test_namespaces_of_tenants_that_are_free_or_theirs_pass() -> None:
+    found = tenant_finding(namespace("tenant-red", **{"llm-platform.wmx.dev/tenant": "red"}), namespace("unrelated"))
+    assert found.ok
+    assert found.message.startswith("1 of 3 ")
+
+
+@pytest.mark.parametrize(
+    ("live", "said"),
+    [
+        (namespace("things"), "namespace things of tenant blue is there and belongs to no tenant"),
+        (
+            namespace("tenant-red", **{"llm-platform.wmx.dev/tenant": "former"}),
+            "namespace tenant-red of tenant red belongs to tenant former",
+        ),
+        (
+            namespace("tenant-old", **{"llm-platform.wmx.dev/tenant": "red"}),
+            "namespace tenant-old of tenant old belongs to tenant red",
+        ),
+    ],
+)
+def test_a_namespace_of_somebody_else_is_refused(live: dict[str, t.Any], said: str) -> None:
+    found = tenant_finding(live)
+    assert not found.ok
+    assert said in found.message
+    assert "kubectl label namespace" in found.fix
+
+
+def test_tenants_that_this_run_leaves_out_are_not_looked_at() -> None:
+    assert tenant_finding(namespace("things"), selected=["serving"]).ok
+
+
+def test_tenants_need_their_permissions_everywhere() -> None:
+    component = {
+        "name": "tenants",
+        "namespace": "",
+        "kinds": ["resourcequotas", "rbac.authorization.k8s.io/clusterroles"],
+    }
+    wanted = needed({**PLAN, "components": [component], "selected": ["tenants"]})
+    assert Access("create", "", "resourcequotas", "") in wanted
+    assert Access("create", "rbac.authorization.k8s.io", "clusterroles", "") in wanted
