@@ -86,6 +86,7 @@ def desired_of(sources: t.Sequence[Source], sets: t.Mapping[str, ApplySet]) -> l
     """Prepared and labelled; all that is wrong is reported at once."""
     scaled = autoscaled(source.object for source in sources)
     seen: dict[tuple[str, str, str, str], str] = {}
+    parents = {applyset.parent.key for applyset in sets.values()}
     desired: list[Desired] = []
     problems: list[str] = []
     for source in sources:
@@ -93,6 +94,9 @@ def desired_of(sources: t.Sequence[Source], sets: t.Mapping[str, ApplySet]) -> l
         first = seen.setdefault(ref.key, source.file)
         if first != source.file:
             problems.append(f"{ref} is in two components: {first} and {source.file}; let one of them render it")
+            continue
+        if ref.key in parents:
+            problems.append(f"{source.file}: {ref} is what remembers a component's objects; give it another name")
             continue
         try:
             obj, _removed = prepare(source.object, scaled)

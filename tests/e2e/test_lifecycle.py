@@ -224,9 +224,13 @@ def test_the_same_playbook_takes_an_existing_cluster(
         existing.set(
             llm_models=[chat()],
             preflight_probe_image="ghcr.io/wmx/llm-platform/model-simulator:1.0.0",
-            # What that cluster's registry has, seen there for the first time today.
+            # What that cluster's registry has.
             llm_lock_file=str(CACHE / "images" / "images.lock.yml"),
-            llm_image_rules={"quarantine_days": 0},
+            llm_image_rules={
+                "exceptions": [
+                    {"rule": "quarantine", "image": "*", "owner": "the tests", "reason": "built here a moment ago"}
+                ]
+            },
         )
         run = existing.site()
         evidence = json.loads((tmp_path / "evidence" / "existing" / "latest.json").read_text(encoding="utf-8"))

@@ -9,6 +9,8 @@ import typing as t
 import pytest
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._apply import ApplyError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._applyset import ApplySet
+from ansible_collections.wmx.llm_platform.plugins.module_utils._desired import DesiredError
 from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.wanted import HOOK, NS, config, named
 
 if t.TYPE_CHECKING:
@@ -151,4 +153,11 @@ def test_a_webhook_that_stays_away_ends_the_run_with_its_name(
     )
     tree(NS, config("a"))
     with pytest.raises(ApplyError, match=r"mpod\.kb\.io.*look at the pods of its operator"):
+        run()
+
+
+def test_an_object_must_not_take_the_name_of_what_remembers_its_component(tree: t.Any, run: t.Any) -> None:
+    parent = ApplySet("serving", "llm-platform").parent
+    tree(NS, named("v1", "ConfigMap", parent.name, parent.namespace))
+    with pytest.raises(DesiredError, match=r"ConfigMap llm-platform/llm-platform-serving is what remembers"):
         run()
