@@ -34,12 +34,15 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     run_probe,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
-from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLM, LiteLLMError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._pod_exec import exec_runner
 from ansible_collections.wmx.llm_platform.plugins.module_utils._secret_contract import Pods
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_reach import reach
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Effort
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+if t.TYPE_CHECKING:
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLM
 
 ATTACKS: t.Final = "attacks"
 WITHOUT_POSTGRES: t.Final = "postgres"
@@ -97,7 +100,7 @@ def _set(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Scene:
     if not model.witness.simulated:
         raise ProbeError("what a budget really bought is read from the simulator's log, and this model keeps none")
     stage.guests.remove_leftovers()
-    admins = [t.cast("LiteLLM", replica.admin) for replica in stage.replicas]
+    admins: list[LiteLLM] = [t.cast("LiteLLM", replica.admin) for replica in stage.replicas]
     clients = [
         Client(replica.name, admin.url, timeout=params["timeout"])
         for replica, admin in zip(stage.replicas, admins, strict=True)

@@ -89,7 +89,7 @@ def verdict(status: int, text: str) -> str:
 T = t.TypeVar("T")
 
 
-def at_once[T](shots: t.Sequence[t.Callable[[], T]], parallel: int) -> list[T]:
+def at_once(shots: t.Sequence[t.Callable[[], T]], parallel: int) -> list[T]:  # noqa: UP047
     """All of them, as many at a time as wanted; their results in the order given."""
     with ThreadPoolExecutor(min(parallel, len(shots))) as pool:
         return [future.result() for future in [pool.submit(shot) for shot in shots]]

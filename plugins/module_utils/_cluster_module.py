@@ -98,6 +98,7 @@ class Here:
 
     def run_command(self, args: t.Sequence[str], *, handle_exceptions: bool = True) -> tuple[int, str, str]:
         try:
+            # pylint: disable-next=ansible-bad-function
             done = subprocess.run(args, check=False, capture_output=True, text=True, errors="surrogateescape")
         except OSError as exc:
             if handle_exceptions:

@@ -28,7 +28,7 @@ _RELEASE: t.Final[dict[str, t.Any]] = {
     "versions": {"type": "list", "elements": "str", "required": True},
     "advisory": _TEXT,
 }
-RULE_OPTIONS: t.Final[dict[str, t.Any]] = {
+_RULES: t.Final[dict[str, t.Any]] = {
     "registries": {"type": "list", "elements": "str", "default": []},
     "quarantine_days": {"type": "int", "default": 3},
     "demand_verified": {"type": "bool", "default": True},
@@ -58,7 +58,7 @@ OPTIONS: t.Final[dict[str, t.Any]] = {
     "lock_file": {"type": "path", "required": True},
     "locks": {"type": "list", "elements": "path", "default": []},
     "paths": {"type": "list", "elements": "str", "default": []},
-    "rules": {"type": "dict", "default": {}, "options": RULE_OPTIONS, "apply_defaults": True},
+    "rules": {"type": "dict", "default": {}, "options": _RULES, "apply_defaults": True},
     "endpoints": {"type": "dict", "default": {}},
     "pull_secret": {"type": "str", "no_log": True},
     "timeout": {"type": "float", "default": 15.0},
@@ -66,16 +66,17 @@ OPTIONS: t.Final[dict[str, t.Any]] = {
 
 
 def policy_of(rules: Mapping[str, t.Any]) -> Policy:
-    """The rules as the judge takes them; RulesError names an exception that is incomplete."""
-    if rules["quarantine_days"] < 0:
-        raise RulesError(f"rules.quarantine_days = {rules['quarantine_days']}: is below 0; use 0 for no quarantine")
+    """The rules as the judge takes them, what is left out by default; RulesError names an incomplete exception."""
+    given = {**{name: option["default"] for name, option in _RULES.items()}, **rules}
+    if given["quarantine_days"] < 0:
+        raise RulesError(f"rules.quarantine_days = {given['quarantine_days']}: is below 0; use 0 for no quarantine")
     return Policy(
-        registries=tuple(rules["registries"]),
-        quarantine_days=rules["quarantine_days"],
-        demand_verified=rules["demand_verified"],
-        denied=_releases(rules["denied"]),
-        floors=_releases(rules["floors"]),
-        waivers=read_waivers(rules["exceptions"], "rules.exceptions"),
+        registries=tuple(given["registries"]),
+        quarantine_days=given["quarantine_days"],
+        demand_verified=given["demand_verified"],
+        denied=_releases(given["denied"]),
+        floors=_releases(given["floors"]),
+        waivers=read_waivers(given["exceptions"], "rules.exceptions"),
     )
 
 

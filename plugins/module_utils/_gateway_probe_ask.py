@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
 import typing as t
@@ -87,7 +88,8 @@ def main() -> None:
         if first[0] or time.monotonic() > until:
             break
         time.sleep(0.2)
-    print(json.dumps(ask_all(host, port, os.environ["KEY"], attempts) if first[0] else [first]), flush=True)
+    sys.stdout.write(json.dumps(ask_all(host, port, os.environ["KEY"], attempts) if first[0] else [first]))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

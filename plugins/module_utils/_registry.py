@@ -19,11 +19,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access 
     Endpoint,
     RegistryError,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_client import AVAILABLE, make_client
 
-try:
-    from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_client import make_client
-except ImportError:
-    make_client = None  # type: ignore[assignment]
 try:
     import requests
 except ImportError:
@@ -73,7 +70,7 @@ def resolve_all(
 
 def resolve(image: ImageRef, access: Access) -> Resolved:
     """The digest of the image's tag, or of its digest when it has one; the manifest's bytes must hash to it."""
-    if make_client is None or requests is None:
+    if not AVAILABLE or requests is None:
         raise RegistryError(f"{image.tagged}: {missing_required_lib('oras')}")
     endpoint = access.endpoint(image.registry)
     login = HUB_LOGIN if image.registry == DOCKER_HUB else endpoint.host

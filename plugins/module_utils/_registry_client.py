@@ -1,24 +1,26 @@
 # Copyright (c) 2026, wmx.llm_platform contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The client of the package oras, with time limits, retries and plain passwords. Private to the collection.
-
-Importing this needs the package oras.
-"""
+"""The client of the package oras, with time limits, retries and plain passwords. Private to the collection."""
 
 from __future__ import annotations
 
 import typing as t
 
-import oras.auth.token
-import oras.container
-import oras.provider
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+try:
+    from oras.auth.token import TokenAuth
+    from oras.container import Container
+    from oras.provider import Registry
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+except ImportError:
+    TokenAuth = Registry = HTTPAdapter = object  # type: ignore[assignment, misc]
+    Container = Retry = None  # type: ignore[assignment, misc]
 
-BUSY = (429, 500, 502, 503, 504)
+AVAILABLE: t.Final = Container is not None
+BUSY: t.Final = (429, 500, 502, 503, 504)
 
 
-class _Auth(oras.auth.token.TokenAuth):  # type: ignore[misc]
+class _Auth(TokenAuth):  # type: ignore[misc]
     """Tokens, and passwords for registries that ask for nothing else, which oras leaves to another class."""
 
     def authenticate_request(
@@ -32,9 +34,9 @@ class _Auth(oras.auth.token.TokenAuth):  # type: ignore[misc]
         return {**headers, "Authorization": f"Basic {basic}"}, True
 
 
-class _Client(oras.provider.Registry):  # type: ignore[misc]
+class _Client(Registry):  # type: ignore[misc]
     # Without its decorator, which sleeps two minutes for a host that is not there; the session retries already.
-    do_request = oras.provider.Registry.do_request.__wrapped__
+    do_request = getattr(getattr(Registry, "do_request", None), "__wrapped__", None)
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -64,5 +66,5 @@ def make_client(
     if basic:
         auth._basic_auth = basic  # noqa: SLF001 - its setter wants the parts
     else:
-        auth.load_configs(oras.container.Container(login))
+        auth.load_configs(Container(login))
     return client

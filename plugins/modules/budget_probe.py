@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - wmx.llm_platform.gateway
 attributes:
   check_mode:
-    support: none
+    support: partial
     description: It does nothing in check mode, and its checks say so.
   diff_mode:
     support: none

@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - wmx.llm_platform.gateway
 attributes:
   check_mode:
-    support: none
+    support: partial
     description: The probes make teams, keys and a namespace, so nothing runs in check mode and no check is returned.
   diff_mode:
     support: none

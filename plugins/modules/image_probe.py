@@ -112,7 +112,6 @@ checks:
 import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
-from ansible_collections.wmx.llm_platform.plugins.module_utils._digest_pin_options import RULE_OPTIONS
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_probe import CLAIMS, probe
 
 if t.TYPE_CHECKING:
@@ -124,7 +123,7 @@ SPEC: t.Final[dict[str, t.Any]] = {
     "everywhere": {"type": "bool", "default": False},
     "image": {"type": "str", "default": ""},
     "locks": {"type": "list", "elements": "path", "default": []},
-    "rules": {"type": "dict", "default": {}, "options": RULE_OPTIONS, "apply_defaults": True},
+    "rules": {"type": "dict", "default": {}},
     "faults": {"type": "path", "default": ""},
     "tree": {"type": "path", "default": ""},
     "tier": {"type": "str", "choices": ["cost", "dev", "prod"], "default": "dev"},

@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 # Read by the process that all tasks' processes come from, so that none of them has to.
-from ansible_collections.wmx.llm_platform.plugins.module_utils import (
+from ansible_collections.wmx.llm_platform.plugins.module_utils import (  # pylint: disable=unused-import
     _apply,  # noqa: F401
     _portforward,  # noqa: F401
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -57,6 +58,8 @@ def test_a_module_documents_itself(path: pathlib.Path) -> None:
 def test_every_module_has_its_licence_exception_and_nothing_else_is_excepted(version: str) -> None:
     lines = (ROOT / "tests" / "sanity" / f"ignore-{version}.txt").read_text(encoding="utf-8").splitlines()
     excepted = [line.split("#")[0].strip() for line in lines]
+    # Programs of an image start with the interpreter that lies there.
+    excepted = [line for line in excepted if not re.fullmatch(r"roles/local_cluster/files/images/\S+ shebang", line)]
     assert excepted == [f"plugins/modules/{path.name} {IGNORED_RULE}" for path in MODULES]
 
 

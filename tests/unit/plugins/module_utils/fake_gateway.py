@@ -13,7 +13,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import Answer, ChatClient
+from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import Answer
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import (
     Effort,
@@ -93,9 +93,9 @@ class FakeGateway:
         self.lock = threading.RLock()
 
     def stage(self, effort: Effort = QUICK) -> Stage:
-        replicas = [Replica(name, t.cast("ChatClient", _Client(self, name)), _Admin(self, name)) for name in self.names]
+        replicas = [Replica(name, t.cast("t.Any", _Client(self, name)), _Admin(self, name)) for name in self.names]
         models = [
-            Model(name, IN, OUT, 4096, Witness(name, [t.cast("ChatClient", model)], "key", simulated=model.log))
+            Model(name, IN, OUT, 4096, Witness(name, [t.cast("t.Any", model)], "key", simulated=model.log))
             for name, model in self.models.items()
         ]
         return Stage(replicas, models, Guests(replicas[0].admin), effort)

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef
 
 CORPUS = pathlib.Path(__file__).with_name("image_corpus.yml")
-CASES = list(yaml.safe_load_all(CORPUS.read_text(encoding="utf-8")))
+CASES = yaml.safe_load(CORPUS.read_text(encoding="utf-8"))
 DIGEST = "sha256:" + "0f" * 32
 
 

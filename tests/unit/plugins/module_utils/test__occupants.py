@@ -13,11 +13,11 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import ApiE
 from ansible_collections.wmx.llm_platform.plugins.module_utils._occupants import occupants
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError, Response
 
-LIST = ["get", "list"]
+LIST = ("get", "list")
 
 
-def resource(plural: str, kind: str, scope: str = "Namespaced", verbs: list[str] = LIST) -> dict[str, t.Any]:
-    return {"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": verbs}
+def resource(plural: str, kind: str, scope: str = "Namespaced", verbs: t.Sequence[str] = LIST) -> dict[str, t.Any]:
+    return {"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": list(verbs)}
 
 
 CORE = [

@@ -119,7 +119,7 @@ def test_the_pod_and_the_port_are_asked_for_in_the_protocol_of_channels() -> Non
     with server.run() as url:
         talk(f"{url}/k8s/clusters/c-1", token=lambda: "t0k3n")
     assert server.asked[0] == "GET /k8s/clusters/c-1/api/v1/namespaces/ns/pods/pod-a/portforward?ports=8000 HTTP/1.1"
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in server.asked[1:])}
+    headers = {name.lower(): value for name, _colon, value in (line.partition(": ") for line in server.asked[1:])}
     assert headers["sec-websocket-protocol"] == "v4.channel.k8s.io"
     assert headers["authorization"] == "Bearer t0k3n"
     assert "origin" not in headers

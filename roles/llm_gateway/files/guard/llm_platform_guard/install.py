@@ -51,8 +51,7 @@ def install_into(app: Application, environment: t.Mapping[str, str] | None = Non
     for name in ("middleware_stack", "build_middleware_stack"):
         if not hasattr(app, name):
             raise NotInstalledError(f"the application has no {name}: this guard does not know this Starlette")
-    given = () if environment is None else (environment,)
-    known, key = settings.load(*given), settings.master_key(*given)
+    known, key = settings.load(environment), settings.master_key(environment)
     app.build_middleware_stack = _GuardedBuild(app.build_middleware_stack, known, key)
     if app.middleware_stack is not None:
         app.middleware_stack = Guard(app.middleware_stack, known, key)

@@ -59,7 +59,8 @@ class Settings:
     limits: Limits = Limits()
 
 
-def load(environment: t.Mapping[str, str] = os.environ) -> Settings:
+def load(environment: t.Mapping[str, str] | None = None) -> Settings:
+    environment = os.environ if environment is None else environment
     path = environment.get(PATH_VARIABLE) or DEFAULT_PATH
     try:
         return parse(json.loads(pathlib.Path(path).read_text(encoding="utf-8")))
@@ -69,7 +70,8 @@ def load(environment: t.Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def master_key(environment: t.Mapping[str, str] = os.environ) -> bytes:
+def master_key(environment: t.Mapping[str, str] | None = None) -> bytes:
+    environment = os.environ if environment is None else environment
     for name in MASTER_KEY_VARIABLES:
         if value := environment.get(name):
             if len(value) < SHORTEST_MASTER_KEY:
