@@ -32,9 +32,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import Object
 
-    Path = tuple[str | int, ...]
+    Path = tuple[str | int, ...]  # pylint: disable=unsupported-binary-operation
     # Gets where an image stands and what it is; returns the digest to write, or None to leave it as it is.
-    Visit = Callable[["Place", ImageRef], str | None]
+    Visit = Callable[["Place", ImageRef], str | None]  # pylint: disable=unsupported-binary-operation
 
 _IMAGE_KEY = re.compile(r"(?:image|imageName|image_name|[A-Za-z0-9_./-]*(?:Image|[_.-]image|IMAGE)(?:Name)?)\Z")
 _FULL_NAME = re.compile(

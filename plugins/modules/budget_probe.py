@@ -22,7 +22,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: partial
-    description: It does nothing in check mode, and its checks say so.
+    description: Nothing is broken in check mode.
+    details: It does nothing in check mode, and its checks say so.
   diff_mode:
     support: none
     description: What the module changes, it takes back.

@@ -20,7 +20,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: partial
-    description: The probes make teams, keys and a namespace, so nothing runs in check mode and no check is returned.
+    description: Nothing is asked in check mode.
+    details: The probes make teams, keys and a namespace, so nothing runs in check mode and no check is returned.
   diff_mode:
     support: none
     description: What the module makes is gone when it ends.
