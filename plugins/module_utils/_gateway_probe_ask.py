@@ -88,7 +88,8 @@ def main() -> None:
         if first[0] or time.monotonic() > until:
             break
         time.sleep(0.2)
-    sys.stdout.write(json.dumps(ask_all(host, port, os.environ["KEY"], attempts) if first[0] else [first]))
+    verdicts = ask_all(host, port, os.environ["KEY"], attempts) if first[0] else [first]
+    sys.stdout.write(f"{json.dumps(verdicts)}\n")
     sys.stdout.flush()
 
 
