@@ -42,7 +42,7 @@ POSTGRES: t.Final = Claim(
 REDIS: t.Final = Claim(
     "budget-holds-without-redis",
     "destructive",
-    "Budgets hold while Redis is away and after it has forgotten everything.",
+    "Budgets hold while Redis is away; when it forgets everything, only what was not written yet is overdrawn.",
     "killed under load: keys with a budget are refused until it is back, and the budget holds over the restart; emptied"
     " under load: overdrawn by no more than was unwritten or on its way at that moment and one request",
 )
