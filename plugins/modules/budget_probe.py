@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.serving
 attributes:
   check_mode:
     support: partial
@@ -80,41 +81,6 @@ options:
           - The longest answer that the gateway lets the model give.
         type: int
         default: 512
-  serving:
-    description:
-      - Where the models run.
-    type: dict
-    required: true
-    suboptions:
-      namespace:
-        description:
-          - Their namespace.
-        type: str
-        required: true
-      port:
-        description:
-          - Port of their Services.
-        type: int
-        default: 8000
-      api_key_secret:
-        description:
-          - The Secret that holds their key. The value goes from the API server to the model and nowhere else.
-        type: dict
-        suboptions:
-          namespace:
-            description:
-              - Namespace of the Secret. O(serving.namespace) when left out.
-            type: str
-          name:
-            description:
-              - Name of the Secret.
-            type: str
-            required: true
-          key:
-            description:
-              - Key within the Secret.
-            type: str
-            default: api-key
   database:
     description:
       - The workload that is the database. Left out where it is not ours to take away. The check is not ok then.

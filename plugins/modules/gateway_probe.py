@@ -17,6 +17,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.serving
 attributes:
   check_mode:
     support: partial
@@ -55,41 +56,6 @@ options:
         description:
           - The name that clients use. O(models[].name) when left out.
         type: str
-  serving:
-    description:
-      - Where the models are.
-    type: dict
-    required: true
-    suboptions:
-      namespace:
-        description:
-          - Namespace of the models' Services.
-        type: str
-        required: true
-      port:
-        description:
-          - Port of the models' Services.
-        type: int
-        default: 8000
-      api_key_secret:
-        description:
-          - The Secret that holds the models' own key.
-        type: dict
-        suboptions:
-          namespace:
-            description:
-              - Namespace of the Secret. O(serving.namespace) when left out.
-            type: str
-          name:
-            description:
-              - Name of the Secret.
-            type: str
-            required: true
-          key:
-            description:
-              - Key within the Secret.
-            type: str
-            default: api-key
   fallbacks:
     description:
       - Which models answer for others, by the names that clients use. Without any, V(fallback) does not run and its
