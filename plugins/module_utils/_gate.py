@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import Ref, ref_of
+from ansible_collections.wmx.llm_platform.plugins.module_utils._waivers import Waiver, first_excuse, waivers_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,16 +77,6 @@ class Tree:
         return (item for item in self.items if item.ref.group == group and item.ref.kind in kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """A rule that does not hold for some objects; it needs someone who answers for it."""
-
-    rule: str
-    object: str
-    owner: str
-    reason: str
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     path: str
@@ -115,8 +105,7 @@ def judge(tree: Tree, rules: Iterable[Rule], waivers: Sequence[Waiver] = ()) -> 
     for rule in rules:
         for item, problem, fix in rule.check(tree):
             finding = Finding(item.path, item.ref.text, rule.name, problem, fix)
-            waiver = next((waiver for waiver in waivers if _excuses(waiver, finding)), None)
-            findings.append(replace(finding, waiver=waiver))
+            findings.append(replace(finding, waiver=first_excuse(waivers, finding.rule, finding.object)))
     return sorted(findings)
 
 
@@ -126,22 +115,6 @@ def unused(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> list[Waive
     return [waiver for waiver in waivers if waiver not in used]
 
 
-def _excuses(waiver: Waiver, finding: Finding) -> bool:
-    return waiver.rule == finding.rule and fnmatch.fnmatchcase(finding.object, waiver.object)
-
-
 def read_waivers(data: Iterable[Mapping[str, t.Any]], rules: Iterable[str], path: str) -> list[Waiver]:
     """Exceptions as the inventory writes them; GateError names the one that is incomplete."""
-    names = sorted(rules)
-    waivers = []
-    for index, entry in enumerate(data):
-        values = {key: str(entry.get(key) or "").strip() for key in ("rule", "object", "owner", "reason")}
-        missing = [key for key, value in values.items() if not value]
-        if missing:
-            raise GateError(
-                f"{path}[{index}] lacks {', '.join(missing)}; an exception names rule, object, owner, reason"
-            )
-        if values["rule"] not in names:
-            raise GateError(f"{path}[{index}].rule = {values['rule']}: is no rule; choose one of {', '.join(names)}")
-        waivers.append(Waiver(**values))
-    return waivers
+    return waivers_of(data, "object", rules, path, GateError)

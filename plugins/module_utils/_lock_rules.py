@@ -7,10 +7,11 @@ from __future__ import annotations
 import fnmatch
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef, parse_image
 from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import COPIED, UNRESOLVED, VERIFIED, Entry, Lock
+from ansible_collections.wmx.llm_platform.plugins.module_utils._waivers import Waiver, first_excuse, waivers_of
 
 if t.TYPE_CHECKING:
     import datetime as dt
@@ -34,16 +35,6 @@ class Release:
     advisory: str
     # Known-bad ones, or the first release of each line (major.minor) that has the fix.
     versions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """An exception for one environment; it needs someone who answers for it."""
-
-    rule: str
-    image: str
-    owner: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +66,8 @@ def judge(images: Iterable[str], lock: Lock, policy: Policy, today: dt.date) -> 
     for name in sorted(set(images)):
         image, entry = parse_image(name), lock.images.get(name, Entry())
         for verdict in _verdicts(image, entry, policy, today):
-            waiver = next((waiver for waiver in policy.waivers if _waives(waiver, verdict)), None)
-            verdicts.append(Verdict(verdict.image, verdict.rule, verdict.problem, verdict.fix, waiver))
+            waiver = first_excuse(policy.waivers, verdict.rule, verdict.image)
+            verdicts.append(replace(verdict, waiver=waiver))
     return sorted(verdicts)
 
 
@@ -114,10 +105,6 @@ def _quarantine(name: str, entry: Entry, policy: Policy, today: dt.date) -> Iter
         yield Verdict(name, "quarantine", problem, "wait, choose an older release, or write an exception")
 
 
-def _waives(waiver: Waiver, verdict: Verdict) -> bool:
-    return waiver.rule == verdict.rule and fnmatch.fnmatchcase(verdict.image, waiver.image)
-
-
 def _is_fixed(version: tuple[int, ...], fixed_in: tuple[str, ...]) -> bool:
     """Whether a release has a fix: its line got one, or the line is newer than all that did."""
     fixes = sorted(map(_version, fixed_in))
@@ -133,15 +120,4 @@ def _version(tag: str) -> tuple[int, ...]:
 
 def read_waivers(data: Iterable[Mapping[str, t.Any]], path: str) -> tuple[Waiver, ...]:
     """Exceptions as the inventory writes them; RulesError names the one that is incomplete."""
-    waivers = []
-    for index, entry in enumerate(data):
-        values = {key: str(entry.get(key) or "").strip() for key in ("rule", "image", "owner", "reason")}
-        missing = [key for key, value in values.items() if not value]
-        if missing:
-            raise RulesError(
-                f"{path}[{index}] lacks {', '.join(missing)}; every exception names rule, image, owner and reason"
-            )
-        if values["rule"] not in RULES:
-            raise RulesError(f"{path}[{index}].rule = {values['rule']}: is no rule; choose one of {', '.join(RULES)}")
-        waivers.append(Waiver(**values))
-    return tuple(waivers)
+    return tuple(waivers_of(data, "image", RULES, path, RulesError))

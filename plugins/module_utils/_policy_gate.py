@@ -48,7 +48,7 @@ def gate(
         "objects": len(items),
         "refused": [_data(finding) for finding in refused],
         "excused": [_data(finding) for finding in findings if finding.waiver is not None],
-        "unused_exceptions": [{"rule": waiver.rule, "object": waiver.object} for waiver in unused(findings, waivers)]
+        "unused_exceptions": [{"rule": waiver.rule, "object": waiver.pattern} for waiver in unused(findings, waivers)]
         if wanted is None
         else [],
         "report": _report(refused),
