@@ -235,7 +235,7 @@ def outage_verdict(shots: t.Sequence[Shot], outage: Outage, allowed: float) -> V
             )
         if not any(not shot.good and outage.gone <= shot.began and shot.ended < outage.start for shot in tenant):
             found.faults.append(f"{replica}: no refusal was seen during the outage")
-        found.recovered[replica] = _recovery(tenant, outage)
+        found.recovered[replica] = recovery(tenant, outage)
     for kind in (EXHAUSTED, UNKNOWN, FRESH):
         mine = [shot for shot in shots if shot.kind == kind]
         during = [shot for shot in mine if outage.gone <= shot.began and shot.ended < outage.start]
@@ -248,7 +248,7 @@ def outage_verdict(shots: t.Sequence[Shot], outage: Outage, allowed: float) -> V
     return found
 
 
-def _recovery(tenant: t.Sequence[Shot], outage: Outage) -> float | None:
+def recovery(tenant: t.Sequence[Shot], outage: Outage) -> float | None:
     """From ready to the first answer that is followed by no refusal for lack of the backend."""
     after = sorted((shot for shot in tenant if shot.began >= outage.start), key=lambda shot: shot.began)
     first: float | None = None
@@ -270,21 +270,10 @@ def recovery_faults(what: str, recovered: t.Mapping[str, float | None]) -> list[
     return faults
 
 
-def forgotten_bound(shots: t.Sequence[Shot], at: float, flush: float, one: float, reserved: float) -> float:
-    """How far a budget may be overdrawn when its counters vanish at `at`: what was not yet written to the database
-    (answers of the last `flush` seconds), what was reserved for requests on their way, and one request.
-
-    The gateway takes back what such a request did not need of its reservation, though it is in no counter any more.
-    """
-    unwritten = sum(shot.good and at - flush <= shot.ended <= at for shot in shots)
-    on_the_way = sum(shot.began < at < shot.ended for shot in shots)
-    return (unwritten + 1) * one + on_the_way * reserved
-
-
-def forgotten_faults(what: str, budget: float, real: float, bound: float, verdicts: t.Collection[str]) -> list[str]:
+def forgotten_faults(what: str, budget: float, real: float, one: float, verdicts: t.Collection[str]) -> list[str]:
     faults = []
-    if real - budget > bound + _DUST:
-        faults.append(f"{what}: overdrawn by ${real - budget:.8f}, ${bound:.8f} are the bound")
+    if real - budget > one + _DUST:
+        faults.append(f"{what}: overdrawn by ${real - budget:.8f}, ${one:.8f} are the bound")
     if GOOD not in verdicts:
         faults.append(f"{what}: control: nothing was answered")
     if not any(by_budget(verdict) for verdict in verdicts):

@@ -21,10 +21,10 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_jud
     Shot,
     Verdict,
     by_budget,
-    forgotten_bound,
     forgotten_faults,
     ledger_faults,
     outage_verdict,
+    recovery,
     recovery_faults,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_load import Client, Load, at_once
@@ -42,15 +42,15 @@ POSTGRES: t.Final = Claim(
 REDIS: t.Final = Claim(
     "budget-holds-without-redis",
     "destructive",
-    "Budgets hold while Redis is away; when it forgets everything, only what was not written yet is overdrawn.",
+    "Budgets hold while Redis is away, and when it forgets everything.",
     "killed under load: keys with a budget are refused until it is back, and the budget holds over the restart; emptied"
-    " under load: overdrawn by no more than was unwritten or on its way at that moment and one request",
+    " under load: nobody is let in until the counters are made anew, and nothing is overdrawn by more than one request",
 )
 RECOVERS: t.Final = Claim(
     "recovers-after-outage",
     "destructive",
     "The gateway answers again within 30 seconds after PostgreSQL or Redis is back, by itself.",
-    f"every replica answers at most {RECOVERY_SECONDS:.0f} s after each is ready again",
+    f"every replica answers at most {RECOVERY_SECONDS:.0f} s after each is ready again, and after Redis was emptied",
 )
 # A check of the key, and of the clock, comes later than the moment of the kill.
 _SLACK: t.Final = 4.0
@@ -108,7 +108,7 @@ def observe_redis(scene: Scene, redis: Workload, forget: t.Callable[[], None], r
     recovered.seconds["Redis"] = found.recovered
     seen = _observation(scene, found, shots, "Redis", outage)
     _spent_across(seen, scene, spender, budget, shots)
-    _forgetful(seen, scene, forget)
+    recovered.seconds["emptied Redis"] = _forgetful(seen, scene, forget, tenant)
     return seen
 
 
@@ -119,50 +119,57 @@ def _spent_across(seen: Observation, scene: Scene, spender: Key, budget: float, 
     seen.facts.append(f"over the restart ${real:.8f} of ${budget:.8f} were spent")
 
 
-def _forgetful(seen: Observation, scene: Scene, forget: t.Callable[[], None]) -> None:
-    """Emptied while it serves: no moment without Redis makes the gateway careful."""
+def _forgetful(seen: Observation, scene: Scene, forget: t.Callable[[], None], tenant: Key) -> dict[str, float | None]:
+    """Emptied while it serves: no moment without Redis makes the gateway careful. How long each replica took."""
     one = scene.one()
     budget = 40 * one
     spender = scene.guests.key(scene.team(budget))
     with Load() as load:
         for client in scene.clients:
             load.add("spender", client.name, partial(scene.plain, client, spender), pause=0.0, workers=4)
-        _until(lambda: sum(shot.good for shot in load.shots()) >= 16, 20.0)
-        before = load.now()
+            load.add(TENANT, client.name, partial(scene.plain, client, tenant), pause=_PAUSE)
+        _until(lambda: sum(shot.good for shot in load.shots() if shot.kind == "spender") >= 16, 20.0)
         forget()
-        at = (before + load.now()) / 2
-        time.sleep(scene.timing.flush)
-        _until(lambda: _spent(load, at), 20.0)
+        at = load.now()
+        _until(lambda: _spent(load, at), RECOVERY_SECONDS + _SLACK)
     shots = load.shots()
-    bound = forgotten_bound(shots, at, scene.timing.flush, one, scene.reserved())
+    mine = [shot for shot in shots if shot.kind == "spender"]
     real = scene.real(scene.log.settled(spender.team.id))
-    seen.faults += forgotten_faults("emptied", budget, real, bound, {shot.verdict for shot in shots})
+    seen.faults += forgotten_faults("emptied", budget, real, one, {shot.verdict for shot in mine})
+    seen.faults += ledger_faults("emptied", real, scene.ledgers({spender.team: real})[spender.team])
     over = max(0.0, real - budget)
     seen.facts.append(
         f"emptied under load: ${real:.8f} of ${budget:.8f} were spent, overdrawn by ${over:.8f}"
-        f" ({over / one:.1f} requests; ${bound:.8f} were unwritten or on their way)"
+        f" ({over / one:.1f} requests)"
     )
-    seen.table["rows"].append(
-        [
-            "emptied",
-            "spender",
-            sum(shot.good for shot in shots),
-            len(shots) - sum(shot.good for shot in shots),
-            f"overdrawn by {over / one:.1f} requests, bound {bound / one:.0f}",
-        ]
-    )
+    answered = sum(shot.good for shot in mine)
+    found = f"overdrawn by {over / one:.1f} requests, bound 1"
+    seen.table["rows"].append(["emptied", "spender", answered, len(mine) - answered, found])
+    emptied = Outage(at, at, at)
+    tenants = [shot for shot in shots if shot.kind == TENANT]
+    return {
+        client.name: recovery([shot for shot in tenants if shot.replica == client.name], emptied)
+        for client in scene.clients
+    }
 
 
 def _spent(load: Load, at: float) -> bool:
-    """Nothing was answered lately, by anybody."""
+    """Of the spender nothing was answered lately, because of its budget, and everybody else is answered again."""
     lately = max(at, load.now() - 2.0)
-    mine = [shot for shot in load.shots() if shot.began >= lately]
-    return bool(mine) and not any(shot.good for shot in mine)
+    late = [shot for shot in load.shots() if shot.began >= lately]
+    mine = [shot for shot in late if shot.kind == "spender"]
+    others = [shot for shot in late if shot.kind == TENANT]
+    return (
+        bool(mine)
+        and all(by_budget(shot.verdict) for shot in mine)
+        and bool(others)
+        and all(shot.good for shot in others)
+    )
 
 
 def observe_recovery(recovered: Recovered) -> Observation:
     seen = Observation(simulated=recovered.simulated)
-    for what in ("PostgreSQL", "Redis"):
+    for what in ("PostgreSQL", "Redis", "emptied Redis"):
         seconds = recovered.seconds.get(what, {})
         seen.faults += recovery_faults(what, seconds)
         told = ", ".join(f"{name} {'never' if value is None else f'{value:.1f} s'}" for name, value in seconds.items())

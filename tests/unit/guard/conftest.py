@@ -96,12 +96,12 @@ SETTINGS: t.Final[dict[str, t.Any]] = {
 class Gateway:
     """An application with the guard in front, and a client that speaks ASGI."""
 
-    def __init__(self, application: Application | None = None, **limits: t.Any) -> None:
+    def __init__(self, application: Application | None = None, *, gate: t.Any = None, **limits: t.Any) -> None:
         from llm_platform_guard.asgi import Guard
         from llm_platform_guard.settings import parse
 
         self.application = application or Application()
-        self.guard = Guard(self.application, parse({**SETTINGS, "limits": limits}), MASTER.encode())
+        self.guard = Guard(self.application, parse({**SETTINGS, "limits": limits}), MASTER.encode(), gate)
 
     def ask(
         self,

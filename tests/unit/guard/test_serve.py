@@ -27,13 +27,23 @@ def start(tmp_path: pathlib.Path) -> subprocess.CompletedProcess[str]:
     return run(tmp_path, "check_prisma_schema_diff")
 
 
-def run(folder: pathlib.Path, name: str) -> subprocess.CompletedProcess[str]:
+# What is to be done at the end is done, what only hangs about is not waited for.
+ENDS = """
+import atexit, sys, threading, time
+def run_server():
+    atexit.register(print, "billed", flush=False)
+    threading.Thread(target=time.sleep, args=(300,)).start()
+    sys.exit(3)
+"""
+
+
+def run(folder: pathlib.Path, name: str, server: str = SERVER) -> subprocess.CompletedProcess[str]:
     """Start the guard's command beside a package that looks like LiteLLM."""
     database = folder / "litellm" / "proxy" / "db"
     database.mkdir(parents=True)
     for package in (database, database.parent):
         (package / "__init__.py").touch()
-    (folder / "litellm" / "__init__.py").write_text(SERVER.format(name=name), encoding="utf-8")
+    (folder / "litellm" / "__init__.py").write_text(server.format(name=name), encoding="utf-8")
     step = f"def {name}(db_url=None):\n    print('compared')\n"
     (database / "check_migration.py").write_text(step, encoding="utf-8")
     return subprocess.run(
@@ -56,3 +66,8 @@ def test_a_server_whose_step_has_another_name_does_not_start(tmp_path: pathlib.P
     assert other.returncode == 1
     assert "no check_prisma_schema_diff to skip" in other.stderr
     assert "started" not in other.stdout
+
+
+def test_a_server_that_ended_is_gone_at_once_with_its_last_work_done(tmp_path: pathlib.Path) -> None:
+    ended = run(tmp_path, "check_prisma_schema_diff", ENDS)
+    assert (ended.returncode, ended.stdout) == (3, "billed\n")

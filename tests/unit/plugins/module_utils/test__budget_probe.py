@@ -117,8 +117,9 @@ def test_a_wait_that_is_in_vain_says_for_what() -> None:
 
 def test_recovery_is_not_ok_when_an_outage_was_not_watched() -> None:
     claim = claims_of(KINDS)[-1]
-    both = Recovered({"PostgreSQL": {"a": 1.0, "b": 2.0}, "Redis": {"a": 5.0, "b": 4.0}})
-    assert run_probe(claim, lambda: observe_recovery(both))["ok"]
+    seconds = {"PostgreSQL": {"a": 1.0, "b": 2.0}, "Redis": {"a": 5.0, "b": 4.0}, "emptied Redis": {"a": 3.0, "b": 3.5}}
+    assert run_probe(claim, lambda: observe_recovery(Recovered(seconds)))["ok"]
     half = run_probe(claim, lambda: observe_recovery(Recovered({"PostgreSQL": {"a": 1.0}})))
     assert not half["ok"]
+    assert "emptied Redis: no replica was watched" in half["reason"]
     assert "Redis: no replica was watched" in half["reason"]

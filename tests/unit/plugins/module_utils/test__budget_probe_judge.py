@@ -20,7 +20,6 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_jud
     Row,
     Shot,
     boundary_faults,
-    forgotten_bound,
     forgotten_faults,
     ledger_faults,
     outage_verdict,
@@ -182,12 +181,6 @@ def test_recovery_takes_thirty_seconds_at_most() -> None:
         "Redis: b did not answer again",
     ]
     assert recovery_faults("Redis", {}) == ["Redis: no replica was watched"]
-
-
-def test_what_may_be_forgotten_was_unwritten_or_on_its_way() -> None:
-    shots = load("spender", (1, "200"), (5, "200"), (8, "422 budget_exceeded"), (9.8, "200"), (11, "200"))
-    # Of the four answers one is too old and one came later; one was on its way.
-    assert forgotten_bound(shots, at=10.0, flush=5.0, one=1.0, reserved=3.0) == 1 + 1 + 3
 
 
 def test_forgetting_fails_beyond_the_bound_or_when_it_was_not_tried() -> None:

@@ -56,7 +56,7 @@ def mend() -> None:
 
 def mend_reservation(module: Reservation) -> None:
     """A second call changes nothing."""
-    _demand(module, "count_request_input_tokens", "_get_request_models")
+    demand(module, "count_request_input_tokens", "_get_request_models")
     if getattr(module.count_request_input_tokens, "mended", False):
         return
 
@@ -88,7 +88,7 @@ def _tokens(value: object) -> int:
 
 def mend_turn(module: Proxy) -> None:
     """A second call changes nothing."""
-    _demand(module, "prisma_client", "spend_counter_cache", "SpendCounterReseed", "_repair_stale_spend_counter")
+    demand(module, "prisma_client", "spend_counter_cache", "SpendCounterReseed", "_repair_stale_spend_counter")
     original = module._repair_stale_spend_counter  # noqa: SLF001
     if getattr(original, "mended", False):
         return
@@ -104,7 +104,7 @@ def mend_turn(module: Proxy) -> None:
     module._repair_stale_spend_counter = repair  # noqa: SLF001
 
 
-def _demand(module: object, *names: str) -> None:
+def demand(module: object, *names: str) -> None:
     missing = [name for name in names if not hasattr(module, name)]
     if missing:
         raise NotMendedError(f"{module} has no {', '.join(missing)}: this guard does not know this LiteLLM")

@@ -11,8 +11,8 @@ import time
 import typing as t
 
 from . import bodies, document, headers, routes
-from .refusal import RefusalError
-from .routes import Kind
+from .refusal import INTERNAL, RefusalError, broken, unavailable
+from .routes import READINESS, Kind
 
 if t.TYPE_CHECKING:
     from .settings import Settings
@@ -27,9 +27,26 @@ LEFT_OUT: t.Final = b"x-llm-platform-left-out"
 LOG: t.Final = logging.getLogger("llm_platform_guard")
 
 
+class Gate(t.Protocol):
+    """Whether a request that may cost something can be let in, and whether one ever could."""
+
+    @property
+    def admits(self) -> bool: ...
+
+    @property
+    def began(self) -> bool: ...
+
+
+class Open:
+    """For a gateway that counts in its own memory."""
+
+    admits = began = True
+
+
 class Guard:
-    def __init__(self, app: App, settings: Settings, master_key: bytes) -> None:
+    def __init__(self, app: App, settings: Settings, master_key: bytes, gate: Gate | None = None) -> None:
         self._app = app
+        self._gate = gate or Open()
         self._settings = settings
         self._master_key = master_key
 
@@ -57,6 +74,9 @@ class Guard:
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = routes.find(scope["method"], scope["path"])
         if route.kind is Kind.PROBE:
+            if route.path == READINESS and not self._gate.began:
+                await _StatusOnly(send).send({"type": "http.response.start", "status": 503})
+                return
             await self._app(_rewritten(scope, route.path, []), _Body(b"").receive, _StatusOnly(send).send)
             return
         key = headers.bearer(scope["headers"])
@@ -67,6 +87,8 @@ class Guard:
         body, length = b"", None
         left_out: tuple[str, ...] = ()
         if route.method == "POST":
+            if not self._gate.admits:
+                raise unavailable()
             reduced = bodies.reduce(route.kind, await self._read(scope, receive), self._settings)
             body, left_out = document.write(reduced.body), reduced.left_out
             length = len(body)
@@ -118,6 +140,11 @@ class _Answer:
         if self._gone:
             return
         if message["type"] == "http.response.start":
+            if message["status"] >= INTERNAL:
+                # What stands in it is for who runs this: LiteLLM quotes addresses and texts of the models' servers.
+                self._gone = True
+                await _refuse(self._send, broken(message["status"]))
+                return
             message = {**message, "headers": self._headers(message)}
         left = self._deadline - time.monotonic()
         if left <= 0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from . import accounting, settings
-from .asgi import LOG, App, Guard
+from .asgi import LOG, App, Gate, Guard
 
 
 class NotInstalledError(Exception):
@@ -21,13 +21,12 @@ class NotInstalledError(Exception):
 class _GuardedBuild:
     """Starlette's own builder with the guard around what it builds."""
 
-    def __init__(self, build: t.Callable[[], App], known: settings.Settings, master_key: bytes) -> None:
+    def __init__(self, build: t.Callable[[], App], guarded: t.Callable[[App], App]) -> None:
         self._build = build
-        self._known = known
-        self._master_key = master_key
+        self._guarded = guarded
 
     def __call__(self) -> App:
-        return Guard(self._build(), self._known, self._master_key)
+        return self._guarded(self._build())
 
 
 class Application(t.Protocol):
@@ -41,20 +40,28 @@ def install() -> None:
     """The start-up hook, and what the callback calls. A second call changes nothing."""
     from litellm.proxy.proxy_server import app
 
-    install_into(app)
+    from . import wiring
+
+    keeper = wiring.keeper()
+    install_into(app, gate=keeper)
     accounting.mend()
+    wiring.start(keeper)
 
 
-def install_into(app: Application, environment: t.Mapping[str, str] | None = None) -> None:
+def install_into(app: Application, environment: t.Mapping[str, str] | None = None, gate: Gate | None = None) -> None:
     if is_installed(app):
         return
     for name in ("middleware_stack", "build_middleware_stack"):
         if not hasattr(app, name):
             raise NotInstalledError(f"the application has no {name}: this guard does not know this Starlette")
     known, key = settings.load(environment), settings.master_key(environment)
-    app.build_middleware_stack = _GuardedBuild(app.build_middleware_stack, known, key)
+
+    def guarded(inner: App) -> App:
+        return Guard(inner, known, key, gate)
+
+    app.build_middleware_stack = _GuardedBuild(app.build_middleware_stack, guarded)
     if app.middleware_stack is not None:
-        app.middleware_stack = Guard(app.middleware_stack, known, key)
+        app.middleware_stack = guarded(app.middleware_stack)
     if not is_installed(app):
         raise NotInstalledError("the guard could not be put in front of the application")
     LOG.info("in front of LiteLLM, %d models", len(known.models))

@@ -33,6 +33,7 @@ class Route:
     kind: Kind
 
 
+READINESS: t.Final = "/health/readiness"
 ROUTES: t.Final = (
     Route("POST", "/v1/chat/completions", Kind.CHAT),
     Route("POST", "/v1/completions", Kind.COMPLETIONS),
@@ -40,7 +41,7 @@ ROUTES: t.Final = (
     Route("POST", "/v1/responses", Kind.RESPONSES),
     Route("GET", "/v1/models", Kind.MODELS),
     Route("GET", "/health/liveliness", Kind.PROBE),
-    Route("GET", "/health/readiness", Kind.PROBE),
+    Route("GET", READINESS, Kind.PROBE),
 )
 
 
