@@ -29,10 +29,16 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tree import (
 )
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._chart import Chart, ChartError, Helm
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_options import SPEC, Options, read_options
-from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_pin import pin_rendered
+from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_pin import (
+    pin_charts,
+    pin_rendered,
+    registry_access,
+)
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_templates import TemplateRenderer
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._tree_overlay import make_overlay
 
+# Where the playbook lock finds all charts that were rendered.
+CHARTS_FACT: t.Final = "llm_platform_charts"
 _FAILURES = (RenderError, ChartError, TreeError, ObjectError)
 
 
@@ -58,7 +64,12 @@ class ActionModule(ActionBase):
 
     def _render(self, options: Options, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         root = make_overlay(options.tree) if self._task.check_mode else options.tree
-        rendered = [*self._from_templates(options, variables), *self._inline(options), *self._from_charts(options)]
+        charts, excused_charts = pin_charts([self._with_folder(chart) for chart in options.charts], options.images)
+        rendered = [
+            *self._from_templates(options, variables),
+            *self._inline(options),
+            *self._from_charts(options, charts, variables),
+        ]
         rendered, excused = pin_rendered(rendered, options.images)
         prepared = prepare(
             options.component,
@@ -87,10 +98,12 @@ class ActionModule(ActionBase):
                     "owner": verdict.waiver.owner,
                     "reason": verdict.waiver.reason,
                 }
-                for verdict in excused
+                for verdict in (*excused, *excused_charts)
                 if verdict.waiver
             ],
         }
+        if options.images.get("collect_charts"):
+            result["ansible_facts"] = {CHARTS_FACT: self._noted(charts, variables)}
         if self._task.diff:
             gone = [{"prepared": f"{name} is no component of the plan; its folder goes"} for name in dropped_components]
             result["diff"] = [*diff_of(written.diff), *gone]
@@ -118,20 +131,38 @@ class ActionModule(ActionBase):
             for origin, obj in flatten(element, f"objects[{number}]")
         ]
 
-    def _from_charts(self, options: Options) -> list[Rendered]:
-        if not options.charts:
+    def _from_charts(self, options: Options, charts: list[Chart], variables: dict[str, t.Any]) -> list[Rendered]:
+        if not charts:
             return []
-        helm = Helm(options.helm, options.cache, options.kube_version, options.api_versions)
+        name = "llm_registry_credentials"
+        credentials = self._templar.resolve_variable_expression(name) if name in variables else ""
+        access = registry_access(options.images, str(credentials or ""))
+        helm = Helm(options.helm, options.cache, options.kube_version, options.api_versions, access=access)
         found: list[Rendered] = []
-        for chart in options.charts:
-            found += helm.render(self._with_folder(chart))
+        for chart in charts:
+            found += helm.render(chart)
         return found
+
+    @staticmethod
+    def _noted(charts: list[Chart], variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """The charts of this component beside those of the components before it, as digest_pin takes them."""
+        known = (variables.get("ansible_facts") or {}).get(CHARTS_FACT) or []
+        noted = [
+            {
+                "name": chart.lock_name.ref,
+                "version": chart.version,
+                "path": chart.path or chart.ref,
+                "plain_http": chart.plain_http,
+            }
+            for chart in charts
+        ]
+        return [*known, *(entry for entry in noted if entry not in known)]
 
     def _with_folder(self, chart: Chart) -> Chart:
         """A relative folder is looked for in files/ of the role, as everything else that a role brings."""
         if chart.is_remote or Path(chart.ref).is_absolute():
             return chart
         try:
-            return replace(chart, ref=self._find_needle("files", chart.ref))  # type: ignore[no-untyped-call]
+            return replace(chart, path=self._find_needle("files", chart.ref))  # type: ignore[no-untyped-call]
         except AnsibleError as exc:
             raise ChartError(f"chart {chart.name}: there is no folder or archive {chart.ref}") from exc

@@ -50,6 +50,10 @@ options:
             description: Binaries that get another name.
             type: dict
             default: {}
+          on_demand:
+            description: Whether the tools are no part of the cluster, and are built only when they are asked for.
+            type: bool
+            default: false
       sources:
         description: Folders of Go modules that hold data, such as charts and custom resource definitions.
         type: list

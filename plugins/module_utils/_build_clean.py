@@ -35,7 +35,7 @@ def mounted_paths(proc: Path = Path("/proc")) -> str:
 
 def unwanted(inputs: Inputs, plan: BuildPlan, *, everything: bool) -> list[Path]:
     """List the folders and image records to remove."""
-    keep = set() if everything else {artifact.path for artifact in plan.artifacts}
+    keep = set() if everything else {artifact.path for artifact in (*plan.artifacts, *plan.on_demand)}
     found = [path for name in KEYED for path in sorted((inputs.cache / name).glob("*"))]
     if everything:
         found += [path for name in CACHES if (path := inputs.cache / name).exists()]

@@ -35,6 +35,8 @@ class GoFolder(t.TypedDict):
     ldflags: str
     version_of: str
     rename: dict[str, str]
+    # Built for whoever asks, and no part of the cluster.
+    on_demand: t.NotRequired[bool]
 
 
 class GoSource(t.TypedDict):

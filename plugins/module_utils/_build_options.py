@@ -29,6 +29,7 @@ INPUTS_SPEC: dict[str, t.Any] = {
                 "ldflags": {"type": "str", "default": ""},
                 "version_of": {"type": "str", "default": ""},
                 "rename": {"type": "dict", "default": {}},
+                "on_demand": {"type": "bool", "default": False},
             },
         },
         "sources": {
@@ -69,6 +70,7 @@ def read_inputs(params: dict[str, t.Any]) -> Inputs:
             ldflags=entry["ldflags"],
             version_of=entry["version_of"],
             rename={str(old): str(new) for old, new in entry["rename"].items()},
+            on_demand=entry["on_demand"],
         )
         for entry in params["go_tools"]
     ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._build_common import BuildError, key_of
@@ -63,9 +63,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
-    """All artifacts in the order in which they are built."""
+    """All artifacts in the order in which they are built, and those that are built for whoever asks."""
 
     artifacts: list[Artifact]
+    on_demand: list[Artifact] = field(default_factory=list)
 
     @property
     def missing(self) -> list[Artifact]:
@@ -74,7 +75,7 @@ class BuildPlan:
 
     def one(self, kind: Kind, name: str | None = None) -> Artifact:
         """Find an artifact that the plan is known to have."""
-        for artifact in self.artifacts:
+        for artifact in (*self.artifacts, *self.on_demand):
             if artifact.kind == kind and name in (None, artifact.name):
                 return artifact
         msg = f"the build plan has no {kind} {name or ''}".rstrip()
@@ -85,8 +86,10 @@ def plan_builds(inputs: Inputs) -> BuildPlan:
     """Key every artifact by its inputs, those it is made of included."""
     cache = inputs.cache
     version = go_version(inputs.go, cache)
-    folders = [_go_artifact(cache, folder, version) for folder in inputs.go_tools]
-    folder_of = _tool_owners(inputs.go_tools)
+    demanded = [folder for folder in inputs.go_tools if folder.get("on_demand")]
+    needed = [folder for folder in inputs.go_tools if folder not in demanded]
+    folders = [_go_artifact(cache, folder, version) for folder in needed]
+    folder_of = _tool_owners(needed)
     tools = _artifact("tools", "toolset", cache / "tools", {folder.name: folder.key for folder in folders})
     sources = _artifact("sources", "sources", cache / "sources", {}, source_inputs(inputs.sources))
     root = _artifact("node_root", "node-root", cache / "node-root", {}, root_inputs(inputs.node_packages))
@@ -98,7 +101,8 @@ def plan_builds(inputs: Inputs) -> BuildPlan:
             msg = f"local_cluster_images names the context {name} twice; give each image a folder of its own"
             raise BuildError(msg)
         images[name] = _image_artifact(cache, image, images, _input_keys(image, folder_of, keys, sources, root))
-    return BuildPlan([*folders, tools, sources, root, *images.values()])
+    on_demand = [_go_artifact(cache, folder, version) for folder in demanded]
+    return BuildPlan([*folders, tools, sources, root, *images.values()], on_demand)
 
 
 def _artifact(

@@ -7,13 +7,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._accept import accept
+from ansible_collections.wmx.llm_platform.plugins.module_utils._artifact_names import ArtifactError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._artifacts import Artifacts, learn
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cosign import CosignError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._file_set import FileSetError, write_files
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRefError, parse_image
-from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import Lock, LockError, read_lock, read_locks
+from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import (
+    IMAGES,
+    Lock,
+    LockError,
+    read_lock,
+    read_locks,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._lock_rules import Policy, RulesError, Verdict, judge
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import ObjectError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._pin import Move, PinError, Pinned, pin, refresh
-from ansible_collections.wmx.llm_platform.plugins.module_utils._registry import resolve_all
+from ansible_collections.wmx.llm_platform.plugins.module_utils._registry import resolve, resolve_all
 from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access import Access, RegistryError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tree_yaml import YamlError, dump, load_documents
 
@@ -22,6 +32,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._mirror import Mirror
     from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import Object
 
 _SUFFIXES = frozenset({".yml", ".yaml", ".json"})
@@ -37,6 +48,10 @@ class Request:
     images: tuple[str, ...] = ()
     expressions: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    artifacts: Artifacts = field(default_factory=Artifacts)
+    mirror: Mirror | None = None
+    # The command that checks signatures.
+    cosign: str = "cosign"
 
     def lock(self) -> Lock:
         return read_locks([*self.locks, self.lock_file])
@@ -65,7 +80,7 @@ def pinned(request: Request, today: dt.date, *, check: bool) -> Outcome:
     """Every image of the folder gets the lock's digest; PinError names all that have none or break a rule."""
     lock = request.lock()
     files = _read(request.folder)
-    results = {path: pin(objects, lock, request.expressions) for path, objects in files.items()}
+    results = {path: pin(objects, lock, request.expressions, request.mirror) for path, objects in files.items()}
     everything = Pinned()
     for result in results.values():
         everything.uses += result.uses
@@ -89,18 +104,26 @@ def pinned(request: Request, today: dt.date, *, check: bool) -> Outcome:
 
 
 def resolved(request: Request, access: Access, today: dt.date, *, check: bool) -> Outcome:
-    """The lock learns the digest of every image of the folder; what could not be asked keeps its entry and is named."""
-    uses = [use for objects in _read(request.folder).values() for use in pin(objects, Lock(), request.expressions).uses]
+    """The lock learns digests of images, charts and models; what could not be asked keeps its entry and is named."""
+    read = _read(request.folder).values()
+    uses = [use for objects in read for use in pin(objects, Lock(), request.expressions, request.mirror).uses]
     outcome = Outcome(_places(Pinned(uses=uses)))
     for text in request.images:
         outcome.images.setdefault(_image(text), [])
     # The environment's own file is written; entries of the layers below are where it starts from.
     own, lock = read_lock(request.lock_file), request.lock()
-    found, failed = resolve_all((parse_image(name) for name in outcome.images), access)
+    found, failed = resolve_all((parse_image(name) for name in outcome.images), access, resolve)
     answers = {image.tagged: answer for image, answer in found.items()}
-    _fresh, outcome.moves = refresh(lock, answers, "registry", today)
-    fresh = own.with_images({move.image: move.after for move in outcome.moves})
+    accepted = accept(answers, lock, request.policy, access, cosign=request.cosign, today=today)
+    _fresh, outcome.moves = refresh(lock, accepted.answers, "registry", today, signatures=accepted.signatures)
+    fresh = own.with_entries(IMAGES, {move.image: move.after for move in outcome.moves})
     outcome.failures = [str(error) for _image, error in sorted(failed.items())]
+    outcome.failures += [error for _image, error in sorted(accepted.failures.items())]
+    learned = learn(request.artifacts, lock, access, today)
+    for section, entries in learned.entries.items():
+        fresh = fresh.with_entries(section, entries)
+    outcome.moves += learned.moves
+    outcome.failures += learned.failures
     text = fresh.text()
     if outcome.moves:
         entry = {"name": request.lock_file.name, "content": text, "mode": "0644"}
@@ -158,4 +181,13 @@ def _write(root: Path, files: list[dict[str, str]], *, check: bool) -> list[dict
     return write_files(root, files, folder_mode=0o755, check=check).diff
 
 
-FAILURES: t.Final = (PinError, LockError, RulesError, FileSetError, ObjectError, RegistryError)
+FAILURES: t.Final = (
+    ArtifactError,
+    CosignError,
+    FileSetError,
+    LockError,
+    ObjectError,
+    PinError,
+    RegistryError,
+    RulesError,
+)

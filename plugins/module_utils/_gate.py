@@ -28,6 +28,11 @@ _TEMPLATES: t.Final[dict[tuple[str, str], tuple[str, ...]]] = {
 CONTAINER_LISTS: t.Final = ("initContainers", "containers", "ephemeralContainers")
 
 
+def template_keys(group_kind: tuple[str, str]) -> tuple[str, ...] | None:
+    """Where the pod template of a kind lies; None for kinds that are no workload."""
+    return _TEMPLATES.get(group_kind)
+
+
 class GateError(Exception):
     """An exception that is not written as it must be."""
 

@@ -7,7 +7,8 @@ Finding and rewriting are one walk, so they cannot disagree about what an image 
 - in a field called `image`, `imageName` or `…Image`: any name, short ones such as `busybox` too;
 - in a mapping that has the parts of an image in fields of their own (`registry`, `repository`, `image`, `tag`, …);
 - after a flag, or as the value of a variable, whose name ends in `image`: any name;
-- anywhere else, also in the middle of scripts, JSON and YAML: a name with a registry and with a tag or digest.
+- anywhere else, also in the middle of scripts, JSON and YAML: a name with a registry and with a tag or digest, also
+  behind `oci://`, as models are named that nodes pull as images.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import Object
 
     Path = tuple[str | int, ...]  # pylint: disable=unsupported-binary-operation
-    # Gets where an image stands and what it is; returns the digest to write, or None to leave it as it is.
-    Visit = Callable[["Place", ImageRef], str | None]  # pylint: disable=unsupported-binary-operation
+    # Gets where an image stands and what it is; returns the image to write, or None to leave it as it is.
+    Visit = Callable[["Place", ImageRef], ImageRef | None]  # pylint: disable=unsupported-binary-operation
 
 _IMAGE_KEY = re.compile(r"(?:image|imageName|image_name|[A-Za-z0-9_./-]*(?:Image|[_.-]image|IMAGE)(?:Name)?)\Z")
 _FULL_NAME = re.compile(
     # not inside a URL, a longer path or a longer word
-    r"(?<![\w.:/@%-])"
+    r"(?:(?<![\w.:/@%-])|(?<=\boci://))"
     rf"(?P<image>{REGISTRY_TEXT}/{REPOSITORY_TEXT}(?::{TAG_TEXT}(?:@{DIGEST_TEXT})?|@{DIGEST_TEXT}))"
     r"(?![\w/@-])(?!:\w)"
 )
@@ -93,7 +94,7 @@ def find_images(obj: Mapping[str, t.Any], extra: Iterable[Path] = ()) -> list[Fo
 
 
 def rewrite_images(obj: Mapping[str, t.Any], visit: Visit, extra: Iterable[Path] = ()) -> Object:
-    """A copy of the object in which each image that `visit` gives a digest for has it; `extra` names further fields."""
+    """A copy of the object with the image that `visit` gives in each place of one; `extra` names further fields."""
     walk = _Walk(visit, frozenset(extra), prose=obj.get("kind") == "CustomResourceDefinition")
     # Values of Secrets are encoded and are not for reading; the tree has none of ours.
     skipped = {"data", "stringData"} if obj.get("kind") == "Secret" else set()
@@ -125,10 +126,8 @@ class _Walk:
     def _mapping(self, value: Mapping[str, t.Any], path: Path, name: str) -> dict[str, t.Any]:
         split = _split_image(value, name)
         if split is not None:
-            digest = self.visit(Place(path), split.image)
-            if digest is not None:
-                return {**value, **split.pinned(digest)}
-            return dict(value)
+            new = self.visit(Place(path), split.image)
+            return dict(value) if new is None else {**value, **split.written(new)}
         # A variable's name says what its value is.
         variable = value.get("name")
         labelled = isinstance(variable, str) and "value" in value and _is_image_key(variable)
@@ -146,8 +145,8 @@ class _Walk:
         if path in self.extra or in_image or _is_image_key(name):
             image = _image_or_none(text)
             if image is not None:
-                digest = self.visit(Place(path), image)
-                return text if digest is None else _pinned_text(text, digest)
+                new = self.visit(Place(path), image)
+                return text if new is None else _written(text, image, new)
         if name in _PROSE_KEYS or (self.prose and not _FULL_NAME.fullmatch(text)):
             return text
         return self._embedded(text, path)
@@ -162,9 +161,9 @@ class _Walk:
                     spans[begin] = (end, image)
         for begin in sorted(spans, reverse=True):
             end, image = spans[begin]
-            digest = self.visit(Place(path, begin), image)
-            if digest is not None:
-                text = text[:begin] + _pinned_text(text[begin:end], digest) + text[end:]
+            new = self.visit(Place(path, begin), image)
+            if new is not None:
+                text = text[:begin] + _written(text[begin:end], image, new) + text[end:]
         return text
 
 
@@ -173,9 +172,16 @@ class _Split:
     image: ImageRef
     # Field that takes a digest: its own where the kind has one, else that of the tag or version.
     digest_field: str
+    parts: Mapping[str, str]
 
-    def pinned(self, digest: str) -> dict[str, str]:
-        return {self.digest_field: digest}
+    def written(self, new: ImageRef) -> dict[str, str]:
+        fields = {self.digest_field: new.digest}
+        if new.name == self.image.name:
+            return fields
+        last = f"/{self.parts['image']}" if "image" in self.parts else ""
+        if "registry" in self.parts:
+            return {**fields, "registry": new.registry, "repository": new.repository.removesuffix(last)}
+        return {**fields, "repository": new.name.removesuffix(last)}
 
 
 def _split_image(value: Mapping[str, t.Any], name: str) -> _Split | None:
@@ -193,7 +199,7 @@ def _split_image(value: Mapping[str, t.Any], name: str) -> _Split | None:
     if image is None:
         return None
     field = "version" if "version" in parts and "tag" not in parts else "digest"
-    return _Split(image, field)
+    return _Split(image, field, parts)
 
 
 def _is_image_flag(item: t.Any) -> bool:
@@ -215,8 +221,9 @@ def _image_or_none(text: str) -> ImageRef | None:
     return None if _NO_REGISTRIES.match(image.registry) else image
 
 
-def _pinned_text(text: str, digest: str) -> str:
-    return f"{text.partition('@')[0]}@{digest}"
+def _written(text: str, image: ImageRef, new: ImageRef) -> str:
+    """What was written short stays so, unless the image gets another name."""
+    return f"{text.partition('@')[0]}@{new.digest}" if new.name == image.name else str(new)
 
 
 def extra_paths(

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef, parse_image
 from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import COPIED, UNRESOLVED, VERIFIED, Entry, Lock
+from ansible_collections.wmx.llm_platform.plugins.module_utils._release import has_since, version_of
+from ansible_collections.wmx.llm_platform.plugins.module_utils._signatures import SignatureRule, judge_signature
 from ansible_collections.wmx.llm_platform.plugins.module_utils._waivers import Waiver, first_excuse, waivers_of
 
 if t.TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
 
-RULES: t.Final = ("denylist", "floor", "known", "mutable-tag", "quarantine", "registry")
+RULES: t.Final = ("denylist", "floor", "known", "mutable-tag", "quarantine", "registry", "signature")
 # Tags that move by design; everything that is not a version is judged by its digest's age anyway.
 _MUTABLE = re.compile(r"(?:.+[-_])?(?:latest|main|master|edge|nightly|dev|lts|stable|rolling)\Z", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+")
 
 
 class RulesError(Exception):
@@ -43,6 +44,8 @@ class Policy:
     quarantine_days: int = 3
     denied: tuple[Release, ...] = ()
     floors: tuple[Release, ...] = ()
+    # The first one that speaks of an image holds.
+    signatures: tuple[SignatureRule, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     # Only where nothing can be lost may an image be delivered that nobody has looked up in its registry.
     demand_verified: bool = True
@@ -71,13 +74,29 @@ def judge(images: Iterable[str], lock: Lock, policy: Policy, today: dt.date) -> 
     return sorted(verdicts)
 
 
+def judge_artifacts(
+    names: Iterable[str], entries: Mapping[str, Entry], policy: Policy, today: dt.date
+) -> list[Verdict]:
+    """The same for charts or models, for which only some rules make sense: being known, and not being young."""
+    verdicts = []
+    for name in sorted(set(names)):
+        entry = entries.get(name, Entry())
+        verdicts += [
+            replace(verdict, waiver=first_excuse(policy.waivers, verdict.rule, verdict.image))
+            for verdict in [*_known(name, entry, policy), *_quarantine(name, entry, policy, today)]
+        ]
+    return sorted(verdicts)
+
+
 def _verdicts(image: ImageRef, entry: Entry, policy: Policy, today: dt.date) -> Iterable[Verdict]:
     name = image.tagged
     for release in policy.denied:
-        if fnmatch.fnmatchcase(image.name, release.image) and _version(image.tag) in map(_version, release.versions):
+        if fnmatch.fnmatchcase(image.name, release.image) and version_of(image.tag) in map(
+            version_of, release.versions
+        ):
             yield Verdict(name, "denylist", f"is known to be bad: {release.advisory}", "choose another release")
     for release in policy.floors:
-        if fnmatch.fnmatchcase(image.name, release.image) and not _is_fixed(_version(image.tag), release.versions):
+        if fnmatch.fnmatchcase(image.name, release.image) and not has_since(version_of(image.tag), release.versions):
             fix = f"choose {' or '.join(release.versions)}, or newer"
             yield Verdict(name, "floor", f"lacks the fix of {release.advisory}", fix)
     if policy.registries and image.registry not in policy.registries:
@@ -85,37 +104,31 @@ def _verdicts(image: ImageRef, entry: Entry, policy: Policy, today: dt.date) -> 
         yield Verdict(name, "registry", f"comes from {image.registry}, which is not allowed", fix)
     if _MUTABLE.match(image.tag or "latest"):
         yield Verdict(name, "mutable-tag", "has a tag that moves by design", "choose a release's tag")
+    yield from _known(name, entry, policy)
+    yield from _quarantine(name, entry, policy, today)
+    if policy.demand_verified and entry.status == VERIFIED:
+        problem, fix = judge_signature(image, entry.signature, policy.signatures)
+        if problem:
+            yield Verdict(name, "signature", problem, fix)
+
+
+def _known(name: str, entry: Entry, policy: Policy) -> Iterable[Verdict]:
     if entry.status == UNRESOLVED:
         yield Verdict(name, "known", "has no digest in the lock", "run the playbook wmx.llm_platform.lock")
-        return
-    if policy.demand_verified and entry.status == COPIED:
-        fix = "run the playbook wmx.llm_platform.lock, which asks the registry"
+    elif policy.demand_verified and entry.status == COPIED:
+        fix = "run the playbook wmx.llm_platform.lock, which asks where it comes from"
         yield Verdict(name, "known", "has a digest that was copied from a text, not read from its registry", fix)
-    if policy.demand_verified and entry.status == VERIFIED:
-        yield from _quarantine(name, entry, policy, today)
 
 
 def _quarantine(name: str, entry: Entry, policy: Policy, today: dt.date) -> Iterable[Verdict]:
-    if policy.quarantine_days <= 0:
+    # A folder's content is kept with its role or made from modules with hashes of their own: nobody publishes it anew.
+    if policy.quarantine_days <= 0 or not policy.demand_verified or entry.status != VERIFIED or entry.kind == "folder":
         return
     age = (today - entry.first_seen).days if entry.first_seen else None
     if age is None or age < policy.quarantine_days:
         seen = "of unknown age, which counts as young" if age is None else f"first seen here {max(age, 0)} day(s) ago"
         problem = f"has a digest {seen}; the quarantine is {policy.quarantine_days} day(s)"
         yield Verdict(name, "quarantine", problem, "wait, choose an older release, or write an exception")
-
-
-def _is_fixed(version: tuple[int, ...], fixed_in: tuple[str, ...]) -> bool:
-    """Whether a release has a fix: its line got one, or the line is newer than all that did."""
-    fixes = sorted(map(_version, fixed_in))
-    of_line = [fix for fix in fixes if fix[:2] == version[:2]]
-    return version >= of_line[0] if of_line else version > fixes[-1]
-
-
-def _version(tag: str) -> tuple[int, ...]:
-    """The leading numbers of a tag: v1.108.7-rc.1 is (1, 108, 7); a suffix never makes a release look newer."""
-    head = re.match(r"[^\d]*(\d+(?:\.\d+)*)", tag)
-    return tuple(int(number) for number in _NUMBER.findall(head[1])) if head else ()
 
 
 def read_waivers(data: Iterable[Mapping[str, t.Any]], path: str) -> tuple[Waiver, ...]:

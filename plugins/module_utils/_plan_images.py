@@ -9,7 +9,9 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import REGISTRY_TEXT
+from ansible_collections.wmx.llm_platform.plugins.module_utils._mirror import mirror_of, mirror_problem
 from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access import endpoint_problem
+from ansible_collections.wmx.llm_platform.plugins.module_utils._signature_rules import faults
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +36,7 @@ def plan_images(
     days = rules.get("quarantine_days")
     if days is not None and not 0 <= days <= 3650:
         validator.add("llm_image_rules.quarantine_days", days, "is out of range", "use at least 0 and at most 3650")
+    signatures = _signatures(rules.get("signatures"), validator)
     exceptions = _exceptions(rules.get("exceptions"), "llm_image_rules.exceptions", validator)
     _exceptions(values.get("llm_policy_exceptions"), "llm_policy_exceptions", validator)
     for name, endpoint in (values.get("llm_registry_endpoints") or {}).items():
@@ -42,6 +45,8 @@ def plan_images(
             validator.add(
                 path, endpoint, problem, "write {host: registry.example.com} with prefix, ca_file or insecure"
             )
+    mirror = _mirror(values.get("llm_registry_mirror"), validator)
+    rewriting = mirror_of(mirror)
     built = str(cache / "images" / "images.lock.yml") if values.get("llm_substrate") == "local" else ""
     return {
         "pin": True,
@@ -51,6 +56,10 @@ def plan_images(
         "locks": [str(SHIPPED), *([built] if built else [])],
         "paths": values.get("llm_image_paths") or [],
         "endpoints": values.get("llm_registry_endpoints") or {},
+        "cosign": values.get("llm_cosign") or "cosign",
+        "mirror": mirror,
+        # What the cluster lets in: where names are rewritten, nothing comes from anywhere else any more.
+        "admitted": [rewriting.name] if rewriting and rewriting.rewrites else registries,
         "rules": {
             "registries": registries,
             "quarantine_days": days or 0,
@@ -58,9 +67,32 @@ def plan_images(
             "demand_verified": not values.get("llm_disposable"),
             "denied": advisories.get("denied") or [],
             "floors": advisories.get("floors") or [],
+            # The first one that speaks of an image holds.
+            "signatures": [*signatures, *(advisories.get("signatures") or [])],
             "exceptions": exceptions,
         },
     }
+
+
+def _mirror(given: Mapping[str, t.Any] | None, validator: Validator) -> dict[str, t.Any]:
+    """The mirror, empty where there is none; a part that was refused already leaves none too."""
+    values = {key: value for key, value in (given or {}).items() if value}
+    # `how` has a default, which names no mirror.
+    if not set(values) - {"how"}:
+        return {}
+    problem = mirror_problem(values)
+    if problem is None:
+        return values
+    key, what, fix = problem
+    validator.add(f"llm_registry_mirror.{key}", values.get(key), what, fix)
+    return {}
+
+
+def _signatures(given: t.Any, validator: Validator) -> list[dict[str, t.Any]]:
+    entries = [{key: value for key, value in (entry or {}).items() if value is not None} for entry in given or []]
+    for index, fault in faults(entries):
+        validator.add(f"llm_image_rules.signatures[{index}].{fault.field}", fault.value, fault.what, fault.fix)
+    return entries
 
 
 def _exceptions(given: t.Any, path: str, validator: Validator) -> list[dict[str, t.Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._artifact_names import ModelName
 from ansible_collections.wmx.llm_platform.plugins.module_utils._quantity import QuantityError, parse_quantity
 
 if t.TYPE_CHECKING:
@@ -131,7 +132,7 @@ class _ModelRules:
                 self.wrong("revision", revision, f"contradicts the {pinned} of source", "name the revision once")
             revision = pinned or revision
         path = source.startswith("/")
-        self.model.update(source=source, revision=revision, source_kind="none")
+        self.model.update(source=source, revision=revision, source_kind="none", artifact="")
         if not given:
             if self.engine in ("vllm", "vllm-cpu"):
                 self.wrong(
@@ -154,6 +155,9 @@ class _ModelRules:
         if path and revision:
             self.wrong("revision", revision, "belongs to a hub's repository, and source is a path", "remove it")
         self.matches("revision", revision, _REVISION, "is no revision", "write a branch, tag or commit")
+        if not path and self.engine != "simulator":
+            # A simulator has no weights, only their name.
+            self.model["artifact"] = str(ModelName(source, revision or "main"))
 
     def between(self, key: str, value: float | None, low: float, high: float, *, above: bool = False) -> None:
         if value is None or (low <= value <= high and not (above and value == low)):

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import DOCKER_HUB
 from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_access import (
-    HUB_LOGIN,
     Access,
     Endpoint,
     RegistryError,
 )
-from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_client import AVAILABLE, make_client
+from ansible_collections.wmx.llm_platform.plugins.module_utils._registry_client import (
+    AVAILABLE,
+    HttpError,
+    make_client,
+    reason_of,
+)
 
 try:
     import requests
@@ -27,7 +30,7 @@ except ImportError:
     requests = None  # type: ignore[assignment]
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef
 
@@ -39,6 +42,7 @@ _MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+_ACCEPTED = ", ".join((*_INDEX_TYPES, *_MANIFEST_TYPES))
 _LARGEST_MANIFEST = 4 * 1024 * 1024
 _AT_ONCE = 16
 
@@ -47,60 +51,87 @@ _AT_ONCE = 16
 class Resolved:
     digest: str
     kind: str
+    # Of a chart: the digest of the archive that the manifest names.
+    archive: str = ""
 
 
-def resolve_all(
-    images: Iterable[ImageRef], access: Access, ask: Callable[[ImageRef, Access], Resolved] | None = None
-) -> tuple[dict[ImageRef, Resolved], dict[ImageRef, RegistryError]]:
-    """The digests of all images, asked in parallel, and what went wrong with the others."""
-    found: dict[ImageRef, Resolved] = {}
-    failed: dict[ImageRef, RegistryError] = {}
-    wanted = sorted(set(images))
+def resolve_all[Thing: "Hashable"](
+    things: Iterable[Thing], access: Access, ask: Callable[[Thing, Access], Resolved]
+) -> tuple[dict[Thing, Resolved], dict[Thing, RegistryError]]:
+    """The digests of all images, charts or models, asked in parallel, and what went wrong with the others."""
+    found: dict[Thing, Resolved] = {}
+    failed: dict[Thing, RegistryError] = {}
+    wanted = list(dict.fromkeys(things))
     if not wanted:
         return found, failed
     with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
-        futures = {image: pool.submit(ask or resolve, image, access) for image in wanted}
-        for image, future in futures.items():
+        futures = {thing: pool.submit(ask, thing, access) for thing in wanted}
+        for thing, future in futures.items():
             try:
-                found[image] = future.result()
+                found[thing] = future.result()
             except RegistryError as exc:
-                failed[image] = exc
+                failed[thing] = exc
     return found, failed
 
 
 def resolve(image: ImageRef, access: Access) -> Resolved:
     """The digest of the image's tag, or of its digest when it has one; the manifest's bytes must hash to it."""
+    return read_manifest(image, access)[0]
+
+
+def read_manifest(image: ImageRef, access: Access) -> tuple[Resolved, bytes]:
+    """What the image's tag or digest stands for, and the manifest's bytes."""
+    response = _ask(image, access, f"manifests/{image.digest or image.tag or 'latest'}", _ACCEPTED)
+    resolved = _checked(image, access.endpoint(image.registry), response)
+    return resolved, t.cast("bytes", response.content)
+
+
+def read_blob(image: ImageRef, digest: str, access: Access) -> bytes:
+    """Bytes that a manifest of the image names; they must hash to the digest."""
+    endpoint = access.endpoint(image.registry)
+    response = _ask(image, access, f"blobs/{digest}", "application/octet-stream")
+    if response.status_code != 200:
+        raise RegistryError(f"{image.tagged}: {endpoint.host} answered {response.status_code} when asked for {digest}")
+    body = t.cast("bytes", response.content)
+    if digest != (found := f"sha256:{hashlib.sha256(body).hexdigest()}"):
+        what = f"sent bytes that are {found} instead of {digest}"
+        raise RegistryError(f"{image.tagged}: {endpoint.host} {what}; something tampers with it")
+    return body
+
+
+def _ask(image: ImageRef, access: Access, what: str, accepted: str) -> t.Any:
     if not AVAILABLE or requests is None:
         raise RegistryError(f"{image.tagged}: {missing_required_lib('oras')}")
     endpoint = access.endpoint(image.registry)
-    login = HUB_LOGIN if image.registry == DOCKER_HUB else endpoint.host
+    login, basic = access.login(image.registry)
     # A token is for one repository and clients keep theirs, so each image has a client of its own.
-    client = make_client(
-        endpoint.host,
-        f"{login}/{image.repository}",
-        insecure=endpoint.insecure,
-        ca_file=endpoint.ca_file,
-        basic=access.credentials.get(image.registry, ""),
-        timeout=access.timeout,
-        retries=access.retries,
-    )
-    repository = f"{endpoint.prefix}{image.repository}"
-    reference = image.digest or image.tag or "latest"
-    url = f"{client.prefix}://{endpoint.host}/v2/{repository}/manifests/{reference}"
-    headers = {"Accept": ", ".join((*_INDEX_TYPES, *_MANIFEST_TYPES))}
     try:
-        response = client.do_request(url, "GET", headers=headers)
+        client = make_client(
+            endpoint.host,
+            f"{login}/{image.repository}",
+            insecure=endpoint.insecure,
+            ca_file=endpoint.ca_file,
+            basic=basic,
+            timeout=access.timeout,
+            retries=access.retries,
+        )
+    except HttpError as exc:
+        raise RegistryError(f"{image.tagged}: {exc}") from exc
+    url = f"{client.prefix}://{endpoint.host}/v2/{endpoint.prefix}{image.repository}/{what}"
+    try:
+        return client.do_request(url, "GET", headers={"Accept": accepted})
     except requests.exceptions.SSLError as exc:
-        raise RegistryError(f"{image.tagged}: the certificate of {endpoint.host} is refused: {_reason(exc)}") from exc
+        fix = "name its authority as ca_file of the endpoint, or have the certificate renewed"
+        problem = f"the certificate of {endpoint.host} is refused: {reason_of(exc)}"
+        raise RegistryError(f"{image.tagged}: {problem}; {fix}") from exc
     except requests.exceptions.RetryError as exc:
         raise RegistryError(f"{image.tagged}: {endpoint.host} stays busy (429 or 5xx); try again later") from exc
     except requests.exceptions.RequestException as exc:
-        raise RegistryError(f"{image.tagged}: {endpoint.host} cannot be reached: {_reason(exc)}") from exc
+        raise RegistryError(f"{image.tagged}: {endpoint.host} cannot be reached: {reason_of(exc)}") from exc
     except ValueError as exc:  # what oras raises when it finds no way to log in
         raise _refused(image, endpoint) from exc
     finally:
         client.session.close()
-    return _checked(image, endpoint, response)
 
 
 def _checked(image: ImageRef, endpoint: Endpoint, response: t.Any) -> Resolved:
@@ -140,10 +171,3 @@ def _kind(image: ImageRef, endpoint: Endpoint, response: t.Any, body: bytes) -> 
 def _refused(image: ImageRef, endpoint: Endpoint) -> RegistryError:
     fix = "log in with docker login, name a pull Secret, or check that the image exists"
     return RegistryError(f"{image.tagged}: {endpoint.host} refuses the credentials it was given, or wants some; {fix}")
-
-
-def _reason(exc: Exception) -> str:
-    reason: t.Any = exc
-    while getattr(reason, "args", None) and isinstance(reason.args[0], Exception):
-        reason = reason.args[0]
-    return str(getattr(reason, "reason", None) or reason)

@@ -14,6 +14,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._mirror import Mirror
+
 # Docker Hub's API is not where its images' names say, and logins are kept under a third name.
 HUB_API: t.Final = "registry-1.docker.io"
 HUB_LOGIN: t.Final = "index.docker.io"
@@ -44,9 +46,25 @@ class Access:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 15.0
     retries: int = 4
+    # Stands in for every registry without an endpoint of its own.
+    mirror: Mirror | None = None
 
     def endpoint(self, registry: str) -> Endpoint:
-        return self.endpoints.get(registry) or Endpoint(HUB_API if registry == DOCKER_HUB else registry)
+        if found := self.endpoints.get(registry):
+            return found
+        if (mirror := self.mirror) and registry != mirror.host:
+            return Endpoint(mirror.host, mirror.insecure, mirror.ca_file, mirror.folder(registry))
+        if mirror := self.mirror:
+            return Endpoint(mirror.host, mirror.insecure, mirror.ca_file)
+        return Endpoint(HUB_API if registry == DOCKER_HUB else registry)
+
+    def login(self, registry: str) -> tuple[str, str]:
+        """(name that Docker's configuration keeps the login under, base64 of "user:password" if it is given here)."""
+        if self.mirror and registry not in self.endpoints:
+            # What was given for another registry is none of the mirror's business.
+            return self.mirror.host, self.credentials.get(self.mirror.host, "")
+        name = HUB_LOGIN if registry == DOCKER_HUB else self.endpoint(registry).host
+        return name, self.credentials.get(registry, "")
 
 
 def pull_secret_credentials(config: str) -> dict[str, str]:

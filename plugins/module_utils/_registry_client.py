@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import missing_required_lib
 
 try:
+    import requests
     from oras.auth.token import TokenAuth
     from oras.container import Container
     from oras.provider import Registry
@@ -14,10 +20,14 @@ try:
     from urllib3.util import Retry
 except ImportError:
     TokenAuth = Registry = HTTPAdapter = object  # type: ignore[assignment, misc]
-    Container = Retry = None  # type: ignore[assignment, misc]
+    Container = Retry = requests = None  # type: ignore[assignment, misc]
 
 AVAILABLE: t.Final = Container is not None
 BUSY: t.Final = (429, 500, 502, 503, 504)
+
+
+class HttpError(Exception):
+    """A server that could not be asked; the message names its host."""
 
 
 class _Auth(TokenAuth):  # type: ignore[misc]
@@ -59,12 +69,58 @@ def make_client(
     auth = _Auth()
     auth.session, auth.prefix, auth._tls_verify = client.session, client.prefix, ca_file or True  # noqa: SLF001
     client.auth = auth
-    retry = Retry(total=retries, backoff_factor=0.5, status_forcelist=BUSY, allowed_methods=("GET",))
-    adapter = _TimedAdapter(timeout, retry)
-    client.session.mount("https://", adapter)
-    client.session.mount("http://", adapter)
+    _prepare(client.session, timeout, retries)
     if basic:
         auth._basic_auth = basic  # noqa: SLF001 - its setter wants the parts
     else:
+        # oras knows the file in the home folder alone.
+        if os.environ.get("DOCKER_CONFIG"):
+            auth._auth_config = _docker_config(Path(os.environ["DOCKER_CONFIG"]) / "config.json")  # noqa: SLF001
         auth.load_configs(Container(login))
     return client
+
+
+def _docker_config(path: Path) -> dict[str, t.Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        config = {}
+    except (OSError, ValueError) as exc:
+        raise HttpError(f"Docker's configuration {path} cannot be read: {exc}") from exc
+    parts: dict[str, t.Any] = {"auths": {}, "credsStore": None, "credHelpers": {}}
+    return {key: config.get(key, default) for key, default in parts.items()}
+
+
+def _prepare(session: t.Any, timeout: float, retries: int) -> None:
+    # Whatever is wrong besides, such as a certificate, is so the next time too.
+    retry = Retry(total=retries, other=0, backoff_factor=0.5, status_forcelist=BUSY, allowed_methods=("GET",))
+    adapter = _TimedAdapter(timeout, retry)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+
+
+def get(
+    url: str, *, headers: dict[str, str] | None = None, ca_file: str = "", timeout: float = 15.0, retries: int = 4
+) -> t.Any:
+    """One GET with the same time limit and retries, of servers that are no registry; any status is an answer."""
+    if requests is None:
+        raise HttpError(missing_required_lib("oras"))
+    host = url.partition("://")[2].partition("/")[0]
+    with requests.Session() as session:
+        _prepare(session, timeout, retries)
+        try:
+            return session.get(url, headers=headers, verify=ca_file or True)
+        except requests.exceptions.SSLError as exc:
+            raise HttpError(f"the certificate of {host} is refused: {reason_of(exc)}") from exc
+        except requests.exceptions.RetryError as exc:
+            raise HttpError(f"{host} stays busy (429 or 5xx); try again later") from exc
+        except requests.exceptions.RequestException as exc:
+            raise HttpError(f"{host} cannot be reached: {reason_of(exc)}") from exc
+
+
+def reason_of(exc: Exception) -> str:
+    """What an exception that wraps others has at its bottom."""
+    found: t.Any = exc
+    while inner := [item for item in (*found.args[:1], getattr(found, "reason", None)) if isinstance(item, Exception)]:
+        found = inner[0]
+    return str(getattr(found, "verify_message", None) or found)

@@ -75,6 +75,11 @@ missing:
   returned: success
   type: list
   elements: dict
+on_demand:
+  description: Tools that are no part of the cluster, like O(inputs.go_tools[].on_demand) says; built when asked for.
+  returned: success
+  type: list
+  elements: dict
 unpushed:
   description:
     - Names of the images that O(registry) lacks, or has with another digest than that of the build.
@@ -117,6 +122,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         "artifacts": [artifact.result() for artifact in plan.artifacts],
         "missing": [artifact.result() for artifact in plan.missing],
+        "on_demand": [artifact.result() for artifact in plan.on_demand],
         "unpushed": unpushed(inputs, plan, module.params["registry"]),
         **places,
         "node_root": f"{places['node_root']}/root",

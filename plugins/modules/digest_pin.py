@@ -13,9 +13,11 @@ description:
   - With O(state=pinned) it writes the digest of the lock behind every name and needs no network. It fails, and writes
     nothing, when an image is not in the lock or breaks a rule.
   - With O(state=resolved) it asks the registries for the digest of every image and writes O(lock_file). Manifests whose
-    bytes do not hash to the digest that the registry promised are refused.
+    bytes do not hash to the digest that the registry promised are refused. It asks for O(charts) and O(models) too.
 author:
   - wmx.llm_platform contributors (@wmx)
+extends_documentation_fragment:
+  - wmx.llm_platform.image_rules
 attributes:
   check_mode:
     support: full
@@ -44,6 +46,38 @@ options:
     type: list
     elements: str
     default: []
+  charts:
+    description:
+      - Helm charts whose digests the lock is to hold, with O(state=resolved).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - An address C(oci://registry/path), C(https://repository/path/chart) or one that ends in C(.tgz), or the name
+            of a folder or archive.
+        type: str
+        required: true
+      version:
+        description:
+          - Exact version of a remote chart.
+        type: str
+      path:
+        description:
+          - Where the folder or archive lies. Defaults to O(charts[].name).
+        type: path
+      plain_http:
+        description:
+          - Whether the registry of an C(oci://) chart speaks HTTP without TLS.
+        type: bool
+        default: false
+  models:
+    description:
+      - Models as C(hf://organisation/model@revision) whose commits the lock is to hold, with O(state=resolved).
+    type: list
+    elements: str
+    default: []
   lock_file:
     description:
       - The lock of the environment. O(state=resolved) writes it, by renaming a finished file.
@@ -61,117 +95,66 @@ options:
     type: list
     elements: str
     default: []
-  rules:
-    description:
-      - What images must fulfil with O(state=pinned).
-    type: dict
-    default: {}
-    suboptions:
-      registries:
-        description:
-          - Names of the registries that are allowed. All are when left out.
-        type: list
-        elements: str
-        default: []
-      quarantine_days:
-        description:
-          - Days that must have passed since a digest was first seen.
-        type: int
-        default: 3
-      demand_verified:
-        description:
-          - Whether digests must have been read from their registry, and be older than the quarantine.
-        type: bool
-        default: true
-      denied:
-        description:
-          - Releases that must not run. C(image) is a pattern of names.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          image:
-            description:
-              - Pattern of image names, with C(*).
-            type: str
-            required: true
-          versions:
-            description:
-              - The versions, as numbers with dots.
-            type: list
-            elements: str
-            required: true
-          advisory:
-            description:
-              - Why.
-            type: str
-            required: true
-      floors:
-        description:
-          - The oldest releases that have the fix of an advisory.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          image:
-            description:
-              - Pattern of image names, with C(*).
-            type: str
-            required: true
-          versions:
-            description:
-              - The first release with the fix of each line, as numbers with dots. Lines newer than all of them have it.
-            type: list
-            elements: str
-            required: true
-          advisory:
-            description:
-              - What it fixes.
-            type: str
-            required: true
-      exceptions:
-        description:
-          - Rules that do not hold for some images, each with an owner and a reason.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          rule:
-            description:
-              - Name of the rule.
-            type: str
-            choices: [denylist, floor, known, mutable-tag, quarantine, registry]
-            required: true
-          image:
-            description:
-              - Pattern of full image names with tag, with C(*).
-            type: str
-            required: true
-          owner:
-            description:
-              - Who answers for it.
-            type: str
-            required: true
-          reason:
-            description:
-              - Why it is right.
-            type: str
-            required: true
   endpoints:
     description:
-      - Where the images of a registry are asked for, by the registry's name.
+      - Where the images of a registry are asked for, by the registry's name. C(huggingface.co) stands for the hub.
     type: dict
     default: {}
+  mirror:
+    description:
+      - A private registry that has the images of all others, each below its own name. With O(state=resolved) it is
+        asked instead of them, except for those of O(endpoints).
+    type: dict
+    suboptions:
+      host:
+        description:
+          - Its name and port.
+        type: str
+        required: true
+      prefix:
+        description:
+          - Path below which it has the others.
+        type: str
+        default: ""
+      how:
+        description:
+          - V(rewrite) writes its names into manifests with O(state=pinned), V(containerd) leaves them as they are.
+        type: str
+        choices: [rewrite, containerd]
+        default: rewrite
+      ca_file:
+        description:
+          - File of the authority that signed its certificate.
+        type: path
+      insecure:
+        description:
+          - Whether it speaks HTTP without TLS.
+        type: bool
+        default: false
+      pull_secret:
+        description:
+          - Name of the Secret that pods get to pull from it, with O(mirror.how=rewrite).
+        type: str
+        default: ""
   pull_secret:
     description:
       - Text of a C(.dockerconfigjson) with credentials. Without it, Docker's configuration and its credential helpers
         are used.
+    type: str
+  hub_token:
+    description:
+      - Token of the hub, for models that not everyone may read.
     type: str
   timeout:
     description:
       - Seconds until a silent registry counts as not reachable.
     type: float
     default: 15.0
+  cosign:
+    description:
+      - The command that checks signatures, of version 3. It runs only where O(rules.signatures) speaks of an image.
+    type: path
+    default: cosign
 requirements:
   - oras (Python package), for O(state=resolved)
   - jmespath (Python package), for O(paths)
@@ -209,10 +192,16 @@ moves:
   elements: dict
   sample:
     - image: docker.io/library/busybox:1.36
+      section: images
       before: sha256:aaaa...
       after: sha256:bbbb...
       status: verified
       age_days: 12
+report:
+  description: The moves as lines for people.
+  returned: success
+  type: list
+  elements: str
 waived:
   description: Rules that are broken with an exception, with O(state=pinned).
   returned: success
@@ -231,16 +220,22 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._artifacts import read_artifacts
 from ansible_collections.wmx.llm_platform.plugins.module_utils._digest_pin import FAILURES, Request, pinned, resolved
 from ansible_collections.wmx.llm_platform.plugins.module_utils._digest_pin_options import (
     OPTIONS,
     access_of,
     policy_of,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._mirror import mirror_of
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True, required_one_of=[("folder", "images")])
+    module = AnsibleModule(
+        argument_spec=OPTIONS,
+        supports_check_mode=True,
+        required_one_of=[("folder", "images", "charts", "models")],
+    )
     options = module.params
     today = dt.datetime.now(dt.UTC).date()
     try:
@@ -251,6 +246,9 @@ def main() -> t.NoReturn:
             images=tuple(options["images"]),
             expressions=tuple(options["paths"]),
             policy=policy_of(options["rules"]),
+            cosign=options["cosign"],
+            artifacts=read_artifacts(options["charts"], options["models"], options["hub_token"] or ""),
+            mirror=mirror_of(options["mirror"]),
         )
         if options["state"] == "pinned":
             outcome = pinned(request, today, check=module.check_mode)
@@ -262,6 +260,7 @@ def main() -> t.NoReturn:
         "changed": outcome.changed,
         "images": outcome.images,
         "moves": [move.as_data(today) for move in outcome.moves],
+        "report": [move.told(today) for move in outcome.moves],
         "waived": [
             {"image": item.image, "rule": item.rule, "owner": item.waiver.owner, "reason": item.waiver.reason}
             for item in outcome.waived
@@ -270,7 +269,8 @@ def main() -> t.NoReturn:
         "diff": outcome.diff,
     }
     if outcome.failures:
-        head = f"{len(outcome.failures)} image(s) could not be resolved; their entries in the lock stay as they were"
+        what = f"{len(outcome.failures)} image(s), chart(s) or model(s) could not be resolved"
+        head = f"{what}; their entries in the lock stay as they were"
         module.fail_json(msg="\n".join([head, *outcome.failures]), **result)
     module.exit_json(**result)
 

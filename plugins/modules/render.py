@@ -19,7 +19,8 @@ description:
   - Helm's chart hooks become plain objects with the annotation C(llm-platform.wmx.dev/phase), C(before) or C(after).
     Hooks of tests, deletion and rollback are dropped. A Job with a phase is named by its content, so that it runs once
     for each content.
-  - Where C(llm_plan) says so, every image gets its digest from the lock, and images must keep the rules of the plan.
+  - Where C(llm_plan) says so, every image gets its digest from the lock, charts must be those of the lock, and both
+    must keep the rules of the plan.
 options:
   component:
     description: Name of the component. Its folder is C(<tree>/<layer>/<component>).

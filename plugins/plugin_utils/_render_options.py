@@ -145,6 +145,7 @@ def read_options(arguments: dict[str, t.Any], plan: dict[str, t.Any], cache: str
                 version=plain(chart["version"] or ""),
                 plain_http=chart["plain_http"],
                 values=plain(chart["values"]),
+                sources=plain(plan.get("sources") or ""),
             )
         )
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "llm-platform"

@@ -21,6 +21,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._evidence_files i
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from platform_run import ROOT, SERVING_ONLY, Environment, Run, snapshot
+from real_registry import node_root
 from secret_search import Arguments
 
 DEMAND = "evidence : Demand that every check is ok"
@@ -80,6 +81,25 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Environment]:
     assert up.code == 0, str(up)
     yield environment
     environment.run("local_down", local_cluster_remove_volumes=True)
+
+
+@pytest.fixture(scope="session")
+def registry_root(request: pytest.FixtureRequest) -> pathlib.Path:
+    """A root filesystem with a registry in it; only on a new machine a cluster must be built for that."""
+    if node_root() is None:
+        request.getfixturevalue("empty")
+    found = node_root()
+    assert found, "the node's root filesystem has no registry"
+    return found
+
+
+@pytest.fixture(scope="session")
+def cosign(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tool of its own go.mod; the first time its build takes minutes."""
+    environment = Environment.copy("local", tmp_path_factory.mktemp("cosign"), "llm-e2e", SERVING_ONLY)
+    run = environment.run("local_cosign")
+    assert run.code == 0, str(run)
+    return str(run.of("ansible.builtin.set_fact")[-1]["ansible_facts"]["local_cluster_cosign"])
 
 
 @pytest.fixture(scope="session")

@@ -228,7 +228,8 @@ def test_the_same_playbook_takes_an_existing_cluster(
             llm_lock_file=str(CACHE / "images" / "images.lock.yml"),
             llm_image_rules={
                 "exceptions": [
-                    {"rule": "quarantine", "image": "*", "owner": "the tests", "reason": "built here a moment ago"}
+                    {"rule": rule, "image": "*", "owner": "the tests", "reason": "built here a moment ago"}
+                    for rule in ("quarantine", "signature")
                 ]
             },
         )

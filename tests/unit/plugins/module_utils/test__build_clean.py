@@ -30,7 +30,15 @@ class FakeStore:
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    for name in ("node-root/now", "node-root/old", "tools/old", "go/build/x", "images/store", "registry/data"):
+    for name in (
+        "node-root/now",
+        "node-root/old",
+        "tools/old",
+        "go/tools/extra-now",
+        "go/build/x",
+        "images/store",
+        "registry/data",
+    ):
         (tmp_path / name).mkdir(parents=True)
     for key in ("now", "old"):
         write_record(record_path(tmp_path / "images", "base", key), {"context": "base", "key": key})
@@ -44,7 +52,8 @@ def store(cache: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStore:
         [
             Artifact("node_root", "node-root", "now", str(cache / "node-root" / "now"), {}),
             Artifact("image", "base", "now", str(record_path(cache / "images", "base", "now")), {}),
-        ]
+        ],
+        on_demand=[Artifact("go_tools", "extra", "now", str(cache / "go" / "tools" / "extra-now"), {})],
     )
     monkeypatch.setattr(_build_clean, "plan_builds", lambda *_: plan)
     monkeypatch.setattr(_build_clean, "store", lambda *_: fake)
@@ -67,6 +76,7 @@ def test_only_builds_of_older_inputs_go(inputs: Inputs, cache: Path, store: Fake
     assert used == []
     assert store.removed == ["localhost/base:old"]
     assert (cache / "node-root" / "now").exists()
+    assert (cache / "go" / "tools" / "extra-now").exists()
     assert (cache / "go" / "build" / "x").exists()
     assert not (cache / "node-root" / "old").exists()
     assert not record_path(cache / "images", "base", "old").exists()
@@ -98,7 +108,8 @@ def test_everything_goes_but_the_registry(inputs: Inputs, cache: Path) -> None:
         "registry",
         "tools",
     ]
-    assert not list((cache / "go").iterdir())
+    assert [path.name for path in (cache / "go").iterdir()] == ["tools"]
+    assert not list((cache / "go" / "tools").iterdir())
     assert not list((cache / "node-root").iterdir())
 
 

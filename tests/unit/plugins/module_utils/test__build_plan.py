@@ -222,3 +222,21 @@ def test_a_build_is_made_once_and_refused_when_its_inputs_change_meanwhile(input
     edit(tmp_path / "go" / "tools" / "go.sum")
     with pytest.raises(BuildError, match="the inputs of tools toolset changed while it was waiting"):
         make(inputs, "tools", "toolset", tools.key)
+
+
+def test_tools_on_demand_are_planned_beside_the_cluster_and_never_missing_from_it(inputs: Inputs) -> None:
+    before = keys(inputs)
+    text = GO_MOD.replace("example.org/carrier/v2\n)", "example.org/carrier/v2/cmd/extra\n)").replace("hauler", "other")
+    folder = Path(inputs.go_tools[0]["path"]).parent / "extra"
+    folder.mkdir()
+    (folder / "go.mod").write_text(text)
+    (folder / "go.sum").write_text("sums\n")
+    extra = t.cast("GoFolder", {**inputs.go_tools[0], "name": "extra", "path": str(folder), "on_demand": True})
+    more = replace(inputs, go_tools=[*inputs.go_tools, extra])
+    plan = plan_builds(more)
+    assert keys(more) == before
+    assert [artifact.name for artifact in plan.on_demand] == ["extra"]
+    assert "extra" not in [artifact.name for artifact in plan.missing]
+    assert plan.one("go_tools", "extra").path.endswith(plan.on_demand[0].key)
+    with pytest.raises(BuildError, match="wants the tool other"):
+        plan_builds(replace(more, images=[*inputs.images[:2], {**inputs.images[2], "tools": ["other"]}]))

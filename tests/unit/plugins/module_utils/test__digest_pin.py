@@ -27,7 +27,8 @@ if t.TYPE_CHECKING:
 
 TODAY = dt.date(2026, 11, 23)
 OLD = dt.date(2026, 1, 1)
-DIGEST = "sha256:" + "ab" * 32
+BEFORE = manifest(before=1)
+DIGEST = digest_of(BEFORE)
 POD = """\
 apiVersion: v1
 kind: Pod
@@ -101,13 +102,21 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: pathlib.Path) -> None:
         pinned(Request(tmp_path / "lock.yml", folder=tmp_path / "none"), TODAY, check=False)
 
 
+def registry_with(after: bytes) -> Registry:
+    """The tag has moved; what it was is still there."""
+    registry = Registry()
+    registry.put("org/app:v1", BEFORE)
+    registry.put("org/app:v1", after)
+    return registry
+
+
 def access(host: str) -> Access:
     return Access({"ghcr.io": Endpoint(host, insecure=True)}, timeout=3.0, retries=0)
 
 
 def test_the_lock_learns_from_the_registry_and_a_second_time_changes_nothing(request_: Request) -> None:
-    registry = Registry()
-    digest = registry.put("org/app:v1", manifest())
+    registry = registry_with(manifest())
+    digest = digest_of(manifest())
     with serve(registry) as host:
         first = resolved(request_, access(host), TODAY, check=False)
         text = request_.lock_file.read_text(encoding="utf-8")
@@ -120,14 +129,15 @@ def test_the_lock_learns_from_the_registry_and_a_second_time_changes_nothing(req
 
 
 def test_a_moved_tag_shows_in_check_mode_and_nothing_is_written(request_: Request, tmp_path: pathlib.Path) -> None:
-    registry = Registry()
-    registry.put("org/app:v1", manifest(more=1))
+    registry = registry_with(manifest(more=1))
     before = snapshot(tmp_path)
     with serve(registry) as host:
         checked = resolved(request_, access(host), TODAY, check=True)
     assert snapshot(tmp_path) == before
     assert checked.changed
     assert checked.moves[0].as_data(TODAY)["age_days"] == (TODAY - OLD).days
+    told = checked.moves[0].told(TODAY)
+    assert all(word in told for word in ("ghcr.io/org/app:v1", DIGEST, digest_of(manifest(more=1)), "326 day(s) ago"))
 
 
 def test_what_answers_is_written_and_the_rest_keeps_its_entry(request_: Request) -> None:
@@ -147,8 +157,7 @@ def test_a_disk_without_room_leaves_the_lock_as_it_was(
 ) -> None:
     from ansible_collections.wmx.llm_platform.plugins.module_utils import _file_set
 
-    registry = Registry()
-    registry.put("org/app:v1", manifest())
+    registry = registry_with(manifest())
     before = snapshot(tmp_path)
 
     def full(*_args: t.Any, **_options: t.Any) -> t.NoReturn:

@@ -19,6 +19,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._image_find impor
     find_images,
     rewrite_images,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import parse_image
+from ansible_collections.wmx.llm_platform.plugins.module_utils._mirror import Mirror
 
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef
@@ -40,12 +42,25 @@ def test_every_image_of_the_corpus_is_found_and_nothing_else(case: dict[str, t.A
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_a_pinned_object_has_the_digest_at_every_place_and_is_else_the_same(case: dict[str, t.Any]) -> None:
     original = copy.deepcopy(case["object"])
-    pinned = rewrite_images(case["object"], lambda _place, _image: DIGEST)
+    pinned = rewrite_images(case["object"], lambda _place, image: image.pinned(DIGEST))
     assert case["object"] == original
     assert {found.image.digest for found in find_images(pinned)} <= {DIGEST}
     assert len(find_images(pinned)) == len(case["images"])
-    assert rewrite_images(pinned, lambda _place, _image: DIGEST) == pinned
+    assert rewrite_images(pinned, lambda _place, image: image.pinned(DIGEST)) == pinned
     assert rewrite_images(original, lambda _place, _image: None) == original
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+def test_a_rewritten_object_has_the_new_name_at_every_place(case: dict[str, t.Any]) -> None:
+    mirror = Mirror("mirror.example.com:5000", "all/")
+    moved = rewrite_images(case["object"], lambda _place, image: mirror.of(image.pinned(DIGEST)))
+    found = [item.image for item in find_images(moved)]
+    assert {image.registry for image in found} <= {mirror.host}
+    assert {image.digest for image in found} <= {DIGEST}
+    # Where a digest takes the field of the version, nothing is left of that.
+    assert sorted(mirror.origin(image).name for image in found) == sorted(
+        parse_image(name).name for name in case["images"]
+    )
 
 
 def test_a_place_is_written_as_people_write_paths() -> None:
@@ -78,7 +93,7 @@ def test_an_image_is_found_wherever_it_stands_and_any_value_is_survived(value: t
     found = find_images(obj)
     assert image in {str(item.image) for item in found}
 
-    def other(_place: Place, _image: ImageRef) -> str:
-        return DIGEST
+    def other(_place: Place, image: ImageRef) -> ImageRef:
+        return image.pinned(DIGEST)
 
     assert len(find_images(rewrite_images(obj, other))) == len(found)

@@ -17,7 +17,15 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._lock_rules impor
     Verdict,
     Waiver,
     judge,
+    judge_artifacts,
     read_waivers,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._signatures import (
+    REQUIRED,
+    SIGNED,
+    Signature,
+    SignatureRule,
+    Signer,
 )
 
 TODAY = dt.date(2026, 11, 23)
@@ -27,6 +35,7 @@ POLICY = Policy(
     registries=("ghcr.io", "docker.io"),
     denied=(Release("ghcr.io/berriai/litellm*", "MAL-2026-2144", ("1.82.7", "1.82.8", "1.107.0")),),
     floors=(Release("ghcr.io/berriai/litellm*", "GHSA-7hp6-4w63-5g45", ("1.103.8", "1.106.3")),),
+    signatures=(SignatureRule("ghcr.io/signed/*", REQUIRED, Signer(public_key="https://keys.example/key.pub")),),
 )
 
 
@@ -105,6 +114,15 @@ def test_a_disposable_environment_takes_copied_and_young_digests_but_none_withou
     assert rules("ghcr.io/org/app:v1", None, lax) == ["known"]
 
 
+def test_a_signature_is_demanded_of_the_lock_but_not_where_nothing_can_be_lost() -> None:
+    signed = dataclasses.replace(OLD, signature=Signature(SIGNED, POLICY.signatures[0].signer, TODAY))
+    assert rules("ghcr.io/signed/app:v1") == ["signature"]
+    assert rules("ghcr.io/signed/app:v1", signed) == []
+    assert rules("ghcr.io/signed/app:v1", policy=dataclasses.replace(POLICY, demand_verified=False)) == []
+    # What nobody has looked up has no signature to speak of; one line tells what to do.
+    assert rules("ghcr.io/signed/app:v1", Entry()) == ["known"]
+
+
 def test_a_waiver_excuses_its_rule_for_its_image_alone_and_stays_visible() -> None:
     waiver = Waiver("registry", "quay.io/org/*", "ada", "mirrored next week")
     policy = dataclasses.replace(POLICY, waivers=(waiver,))
@@ -121,6 +139,7 @@ def test_every_rule_can_fire_and_says_what_to_do() -> None:
         "ghcr.io/org/app:main": OLD,
         "ghcr.io/org/young:v1": dataclasses.replace(OLD, first_seen=TODAY),
         "ghcr.io/org/unknown:v1": Entry(),
+        "ghcr.io/signed/app:v1": OLD,
     }
     verdicts: list[Verdict] = judge(images, Lock(images), POLICY, TODAY)
     assert {verdict.rule for verdict in verdicts} == set(RULES)
@@ -138,3 +157,39 @@ def test_every_rule_can_fire_and_says_what_to_do() -> None:
 def test_an_exception_without_owner_reason_or_rule_is_none(entry: dict[str, str], problem: str) -> None:
     with pytest.raises(RulesError, match=problem):
         read_waivers([entry], "exceptions")
+
+
+CHART = "oci://ghcr.io/org/charts/app:1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("entry", "rules"),
+    [
+        (None, ["known"]),
+        (Entry(), ["known"]),
+        (Entry(OLD.digest, "oci", COPIED), ["known"]),
+        (Entry(OLD.digest, "oci", VERIFIED), ["quarantine"]),
+        (Entry(OLD.digest, "oci", VERIFIED, TODAY), ["quarantine"]),
+        (Entry(OLD.digest, "oci", VERIFIED, dt.date(2026, 1, 1)), []),
+        # Its content is kept with its role, so its age says nothing.
+        (Entry(OLD.digest, "folder", VERIFIED, TODAY), []),
+        (Entry(OLD.digest, "folder", COPIED, TODAY), ["known"]),
+    ],
+)
+def test_charts_and_models_must_be_known_and_not_young(entry: Entry | None, rules: list[str]) -> None:
+    entries = {CHART: entry} if entry else {}
+    assert [verdict.rule for verdict in judge_artifacts([CHART], entries, POLICY, TODAY)] == rules
+
+
+def test_where_nothing_can_be_lost_a_copied_chart_is_enough_and_an_unknown_one_is_not() -> None:
+    disposable = dataclasses.replace(POLICY, demand_verified=False)
+    assert judge_artifacts([CHART], {CHART: Entry(OLD.digest, "oci", COPIED)}, disposable, TODAY) == []
+    assert [verdict.rule for verdict in judge_artifacts([CHART], {}, disposable, TODAY)] == ["known"]
+
+
+def test_an_exception_may_name_a_chart_or_a_model() -> None:
+    waiver = Waiver("quarantine", "hf://org/*", "ada", "our own weights")
+    model = {"hf://org/weights@main": Entry("a" * 40, "commit", VERIFIED, TODAY)}
+    policy = dataclasses.replace(POLICY, waivers=(waiver,))
+    (verdict,) = judge_artifacts(model, model, policy, TODAY)
+    assert verdict.waiver == waiver

@@ -168,7 +168,10 @@ def test_a_password_goes_to_a_registry_that_asks_for_one(registry: Registry, hos
             resolve(APP, access(host, credentials=wrong))
 
 
-def test_dockers_own_configuration_is_read(registry: Registry, host: str, tmp_path: t.Any) -> None:
+@pytest.mark.parametrize("moved", [False, True])
+def test_dockers_own_configuration_is_read_where_docker_reads_it(
+    registry: Registry, host: str, tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
     digest = registry.put("org/app:v1", manifest())
 
     def guarded(_path: str, headers: dict[str, str]) -> Answer | None:
@@ -176,11 +179,27 @@ def test_dockers_own_configuration_is_read(registry: Registry, host: str, tmp_pa
         return None if right else (401, {"Www-Authenticate": 'Basic realm="Registry"'}, b"")
 
     registry.before = guarded
-    (tmp_path / ".docker").mkdir()
-    config = json.dumps({"auths": {host: {"auth": BASIC}}})
-    for place in (tmp_path / "config.json", tmp_path / ".docker" / "config.json"):
-        place.write_text(config, encoding="utf-8")
+    wrong = base64.b64encode(b"user:wrong").decode()
+    for folder, auth in ((".docker", wrong if moved else BASIC), ("elsewhere", BASIC)):
+        (tmp_path / folder).mkdir()
+        config = json.dumps({"auths": {host: {"auth": auth}}})
+        (tmp_path / folder / "config.json").write_text(config, encoding="utf-8")
+    if moved:
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "elsewhere"))
+    else:
+        monkeypatch.delenv("DOCKER_CONFIG")
     assert resolve(APP, access(host)).digest == digest
+
+
+def test_a_docker_configuration_that_is_none_is_an_error_and_a_missing_one_is_not(
+    registry: Registry, host: str, tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = registry.put("org/app:v1", manifest())
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert resolve(APP, access(host)).digest == digest
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RegistryError, match=r"Docker's configuration .*config\.json cannot be read"):
+        resolve(APP, access(host))
 
 
 def test_no_error_shows_a_credential(registry: Registry, host: str) -> None:
@@ -200,7 +219,7 @@ def test_a_pull_secret_that_is_none_is_an_error(config: str) -> None:
 def test_one_failure_does_not_hide_the_others(registry: Registry, host: str) -> None:
     digest = registry.put("org/app:v1", manifest())
     gone = ImageRef("ghcr.io", "org/gone", "v1")
-    found, failed = resolve_all([APP, gone, APP], access(host))
+    found, failed = resolve_all([APP, gone, APP], access(host), resolve)
     assert found == {APP: Resolved(digest, "index")}
     assert list(failed) == [gone]
     assert registry.asked["/v2/org/app/manifests/v1"] == 1
