@@ -26,6 +26,10 @@ class ExecError(KubeError):
     """No pod to run in, or the command could not be run."""
 
 
+class NotStartedError(ExecError):
+    """The container has no shell, or no such command."""
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""
@@ -88,7 +92,12 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
             stream.run_forever(timeout=SECONDS)
             if stream.is_open():
                 raise ExecError(f"{where} did not end within {SECONDS:.0f} s")
-            return Done(int(stream.returncode or 0), stream.read_stdout(timeout=0), stream.read_stderr(timeout=0))
+            try:
+                code = int(stream.returncode or 0)
+            except ValueError as exc:
+                # Where there is no code, there was no process; the client takes the reason for one.
+                raise NotStartedError(f"{where} did not begin: {exc}") from exc
+            return Done(code, stream.read_stdout(timeout=0), stream.read_stderr(timeout=0))
         except OSError as exc:
             raise ExecError(f"{where} broke off: {exc}") from exc
         finally:

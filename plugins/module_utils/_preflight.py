@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._leftovers import leftovers, report
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import MINIMUM_MINOR
+from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_network import check_api_server, check_dns
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_permissions import check_permissions
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_room import check_room
 from ansible_collections.wmx.llm_platform.plugins.module_utils._preflight_tenants import check_tenants
@@ -61,6 +62,8 @@ class Cluster:
     api_versions: list[str]
     dns_addresses: list[str]
     api_server_addresses: list[str]
+    # Behind its Service.
+    api_server_port: int = 0
 
     def as_dict(self) -> dict[str, t.Any]:
         return dict(vars(self))
@@ -83,6 +86,7 @@ def look(client: KubeClient) -> Cluster:
             for endpoint in piece.get("endpoints") or []
             for address in endpoint["addresses"]
         ),
+        api_server_port=next((port["port"] for piece in slices for port in piece.get("ports") or []), 0),
     )
 
 
@@ -95,7 +99,7 @@ def check(client: KubeClient, cluster: Cluster, asked: Asked, checks: list[str])
         "existing": lambda: _existing(client, cluster, asked.plan),
         "storage": lambda: _storage(client, asked.plan),
         "room": lambda: [_finding("room", *check_room(client, asked.plan))],
-        "addresses": lambda: [_addresses(client, cluster)],
+        "addresses": lambda: _addresses(client, cluster, asked.plan),
         "leftovers": lambda: _leftovers(client, asked.plan),
         "tenants": lambda: [_finding("tenants", *check_tenants(client, asked.plan))],
     }
@@ -220,13 +224,14 @@ def _is_default(storage_class: Object) -> bool:
     return (storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
 
 
-def _addresses(client: KubeClient, cluster: Cluster) -> Finding:
-    pods = client.list("v1", "Pod", "kube-system", "k8s-app=kube-dns")
-    if not pods:
-        fix = "set foundation_dns_namespace and foundation_dns_labels to where the cluster's DNS runs"
-        return Finding("addresses", True, "no pod in kube-system has label k8s-app=kube-dns", fix)
-    dns, api = ", ".join(cluster.dns_addresses) or "unknown", ", ".join(cluster.api_server_addresses) or "unknown"
-    return Finding("addresses", True, f"DNS answers at {dns}, the API server at {api}")
+def _addresses(client: KubeClient, cluster: Cluster, plan: Plan) -> list[Finding]:
+    flows = plan["flows"]
+    return [
+        Finding("addresses.dns", *check_dns(client, flows, cluster.dns_addresses)),
+        Finding(
+            "addresses.api-server", *check_api_server(flows, cluster.api_server_addresses, cluster.api_server_port)
+        ),
+    ]
 
 
 def _leftovers(client: KubeClient, plan: Plan) -> list[Finding]:

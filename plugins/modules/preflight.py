@@ -83,6 +83,9 @@ cluster:
       description: Addresses behind the Service of the API server.
       type: list
       elements: str
+    api_server_port:
+      description: Port behind the Service of the API server.
+      type: int
 """
 
 import typing as t
