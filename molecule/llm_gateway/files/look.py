@@ -59,6 +59,7 @@ print(
             "admin_with_key": status("GET", "/team/list", os.environ["LITELLM_MASTER_KEY"]),
             "unknown_key": status("GET", "/v1/models", "sk-unknown"),
             "metrics": status("GET", "/metrics"),
+            "routing": reaches(os.environ["MOLECULE_ROUTING"], 80),
             "model": reaches(os.environ["MOLECULE_MODEL"], 8000),
             "api_server": reaches(os.environ["MOLECULE_API_SERVER"], 443),
             "migrations": migrate_again().strip().splitlines()[-1],

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, wmx.llm_platform contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for the inference gateway, and what the roles around it must agree on. Private to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions
+
+Options = dict[str, t.Any]
+
+GATEWAY: t.Final = "inference"
+# Istio names the Deployment and the Service of a Gateway after it and its class.
+SERVICE: t.Final = f"{GATEWAY}-istio"
+PORT: t.Final = 80
+PODS: t.Final = {"gateway.networking.k8s.io/gateway-name": GATEWAY}
+MAX_REPLICAS: t.Final = 20
+MAX_WEIGHT: t.Final = 100
+# How much sooner than the LLM gateway the inference gateway gives up, so that the error is the inner one's.
+MARGIN_SECONDS: t.Final = 10
+
+
+def routing_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
+    """The options that matter here with the roles' own defaults where the inventory says nothing."""
+    quiet = Validator()
+    found = {}
+    for role in roles:
+        if role.role in ("gateway", "istio", "llm_gateway", "serving"):
+            for name, spec in role.options.items():
+                given = values.get(name)
+                found[name] = quiet.check(spec, None, name) if given is None else given
+    return found
+
+
+def check_routing(options: Options, tier: str, validator: Validator) -> Options:
+    """The plan's entry `routing`; what is wrong is added to the validator."""
+    for name in ("gateway_replicas", "gateway_picker_replicas", "istio_replicas"):
+        _between(name, options.get(name), 0, MAX_REPLICAS, validator)
+    _between("gateway_retry_after", options.get("gateway_retry_after"), 1, 3600, validator)
+    _check_scorers(options.get("gateway_picker_scorers") or {}, validator)
+    default = 2 if tier == "prod" else 1
+    namespace = options.get("gateway_namespace")
+    return {
+        "implementation": options.get("gateway_implementation"),
+        "namespace": namespace,
+        "gateway": GATEWAY,
+        "service": SERVICE,
+        "port": PORT,
+        "url": f"http://{SERVICE}.{namespace}",
+        "pods": dict(PODS),
+        "serving_namespace": options.get("serving_namespace"),
+        "replicas": options.get("gateway_replicas") or default,
+        "picker_replicas": options.get("gateway_picker_replicas") or default,
+        "request_timeout": _timeout(options, validator),
+    }
+
+
+def _timeout(options: Options, validator: Validator) -> int:
+    name = "gateway_request_timeout"
+    outer, own = options.get("llm_gateway_request_timeout") or 0, options.get(name) or 0
+    if not own:
+        return max(1, int(outer) - max(1, min(MARGIN_SECONDS, int(outer) // 10)))
+    if own < 0 or (outer and own >= outer):
+        what = f"does not end before llm_gateway_request_timeout, {outer}, which would hide its error"
+        validator.add(name, own, what, f"use at most {max(1, outer - 1)}, or 0 to have it chosen")
+    return int(own)
+
+
+def _check_scorers(scorers: Mapping[str, int | None], validator: Validator) -> None:
+    for name, weight in scorers.items():
+        _between(f"gateway_picker_scorers.{name}", weight, 0, MAX_WEIGHT, validator)
+    if not any(scorers.values()):
+        what = "leaves nothing to choose by"
+        validator.add("gateway_picker_scorers", dict(scorers), what, "give at least one scorer a weight above 0")
+
+
+def _between(name: str, value: int | None, low: int, high: int, validator: Validator) -> None:
+    if value is not None and not low <= value <= high:
+        validator.add(name, value, "is out of range", f"use at least {low} and at most {high}")
