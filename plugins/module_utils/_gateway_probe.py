@@ -49,6 +49,10 @@ MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "name": {"type": "str", "required": True},
     "served_name": {"type": "str"},
 }
+ENTRANCE_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 80},
+}
 FALLBACK_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "model": {"type": "str", "required": True},
     "to": {"type": "list", "elements": "str", "required": True},
@@ -97,13 +101,14 @@ def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Stage:
         kube = KubeClient.from_options(params)
         dial = kubernetes_dial(params)
         replicas = _replicas(stack, params, kube, dial)
-        models = [_model(stack, params, item, kube, dial) for item in params["models"]]
+        models = [model_of(stack, params, item, kube, dial) for item in params["models"]]
     except (KubeError, PortForwardError, ChatError) as exc:
         raise ProbeError(str(exc)) from exc
-    host = f"{gateway['service']}.{gateway['namespace']}"
-    inside = Inside(kube, params["image"], host, gateway["port"], params["timeout"]) if not gateway["url"] else None
+    entrance = params["entrance"] or {"host": f"{gateway['service']}.{gateway['namespace']}", "port": gateway["port"]}
+    place = (entrance["host"], entrance["port"])
+    inside = Inside(kube, params["image"], *place, params["timeout"]) if not gateway["url"] else None
     fallbacks = tuple((item["model"], tuple(item["to"])) for item in params["fallbacks"])
-    return Stage(replicas, models, Guests(replicas[0].gateway), inside, fallbacks)
+    return Stage(replicas, models, Guests(replicas[0].gateway), inside, fallbacks, bool(params["entrance"]))
 
 
 def _replicas(stack: ExitStack, params: t.Mapping[str, t.Any], kube: KubeClient, dial: Dial) -> list[Replica]:
@@ -122,7 +127,7 @@ def _replicas(stack: ExitStack, params: t.Mapping[str, t.Any], kube: KubeClient,
     ]
 
 
-def _model(
+def model_of(
     stack: ExitStack, params: t.Mapping[str, t.Any], item: t.Mapping[str, t.Any], kube: KubeClient, dial: Dial
 ) -> Model:
     serving, served = params["serving"], item["served_name"] or item["name"]

@@ -17,6 +17,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import Pr
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_ask import Attempt, Verdict
 
+Judge = t.Callable[["Attempt", "Verdict"], bool]
+
 ALLOWED: t.Final = frozenset(
     {
         ("POST", "/v1/chat/completions"),
@@ -28,6 +30,8 @@ ALLOWED: t.Final = frozenset(
         ("GET", "/health/readiness"),
     }
 )
+PROBES: t.Final = "/health/"
+"""Below it LiteLLM tells everybody whether it is well; what stands before it does not hand that on."""
 METHODS: t.Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _WITH_BODY: t.Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # LiteLLM's server has hundreds; fewer mean that something else answered.
@@ -97,7 +101,8 @@ class Sweep:
     attempts: t.Sequence[Attempt]
     verdicts: t.Sequence[Verdict]
 
-    def faults(self, most: int = 5) -> list[str]:
+    def faults(self, most: int = 5, *, judge: Judge | None = None) -> list[str]:
+        """What came back for attempts that were not refused as they have to be; by the guard, unless told otherwise."""
         if len(self.verdicts) != len(self.attempts):
             return [
                 f"{self.place}: {len(self.verdicts)} of {len(self.attempts)} attempts came back: {self.verdicts[:1]}"
@@ -105,7 +110,7 @@ class Sweep:
         open_ = [
             f"{attempt[0]} {attempt[1]} gave {verdict[0]} {verdict[1]}".rstrip()
             for attempt, verdict in zip(self.attempts, self.verdicts, strict=True)
-            if not is_refused(attempt, verdict)
+            if not (judge or is_refused)(attempt, verdict)
         ]
         shown = [f"{self.place}: {one}" for one in open_[:most]]
         return [*shown, f"{self.place}: {len(open_) - most} more"] if len(open_) > most else shown
@@ -121,6 +126,14 @@ def is_refused(attempt: Attempt, verdict: Verdict) -> bool:
     if attempt[0] == "HEAD":
         return status in _REFUSALS
     return code in _REFUSALS.get(status, ())
+
+
+def is_refused_at_entrance(attempt: Attempt, verdict: Verdict) -> bool:
+    """By what stands before the guard: it has words of its own, knows no wrong methods and does not read every path."""
+    status, code = verdict
+    if attempt[0] == "HEAD":
+        return status == 404
+    return bool((status, code) in {(404, "unknown_route"), (400, "bad_request")})
 
 
 def closed(description: t.Any, model: str) -> list[Attempt]:

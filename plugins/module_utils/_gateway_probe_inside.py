@@ -34,6 +34,7 @@ class Inside:
     host: str
     port: int
     timeout: float
+    patience: int = _gateway_probe_ask.PATIENCE
 
     def ask(self, key: str, attempts: t.Sequence[Attempt]) -> list[Verdict]:
         """The verdicts that the pod saw; its namespace is gone when this returns, whatever happened."""
@@ -68,6 +69,7 @@ class Inside:
 
     def _pod(self) -> Object:
         plain = {"HOST": self.host, "PORT": str(self.port), "ATTEMPTS": "/attempts/list", "SECONDS": "20"}
+        plain["PATIENCE"] = str(self.patience)
         env: list[Object] = [{"name": key, "value": value} for key, value in plain.items()]
         env.append({"name": "KEY", "valueFrom": {"secretKeyRef": {"name": POD, "key": "key"}}})
         pod = restricted_pod(

@@ -74,6 +74,8 @@ class Model:
     name: str
     pods: t.Sequence[ModelPod] = field(default_factory=tuple)
     simulated: bool = False
+    path: str = ""
+    """Name of its objects, and in the path that leads to it."""
 
     def demand_log(self) -> None:
         if not self.simulated or not self.pods:

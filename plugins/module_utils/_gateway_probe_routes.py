@@ -8,10 +8,13 @@ import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import Claim, ProbeError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_attempts import (
+    PROBES,
     Sweep,
     closed,
     control_faults,
     controls,
+    is_refused,
+    is_refused_at_entrance,
 )
 
 if t.TYPE_CHECKING:
@@ -41,17 +44,20 @@ def observe(stage: Stage) -> Observation:
     admin.checked("GET", ADMINISTRATION)
     attempts = closed(admin.checked("GET", "/openapi.json"), model)
     good = controls(model)
+    within = [one for one in good if not (stage.entrance and one[1].startswith(PROBES))]
 
     sweeps: list[Sweep] = []
     for replica in stage.replicas:
         seen.faults += control_faults(f"outside, {replica.name}", good, replica.sweep(key, good))
         sweeps.append(Sweep(f"outside, {replica.name}", attempts, replica.sweep(key, attempts)))
     sweeps.append(Sweep("outside, without a key", attempts, stage.replica.sweep("", attempts)))
-    first, rest = _split(stage.inside.ask(key, [*good, *attempts]), good)
-    seen.faults += control_faults("inside", good, first)
-    sweeps.append(Sweep("inside", attempts, rest))
+    first, rest = _split(stage.inside.ask(key, [*within, *attempts]), within)
+    seen.faults += control_faults("inside", within, first)
+    inside = Sweep("inside", attempts, rest)
 
     seen.faults += [fault for sweep in sweeps for fault in sweep.faults()]
+    seen.faults += inside.faults(judge=is_refused_at_entrance if stage.entrance else is_refused)
+    sweeps.append(inside)
     seen.facts.append(
         f"{len(attempts)} routes and methods that are not on the allow-list: "
         + "; ".join(sweep.fact() for sweep in sweeps)

@@ -78,6 +78,8 @@ class Stage:
     guests: Guests
     inside: Inside | None = None
     fallbacks: t.Sequence[tuple[str, t.Sequence[str]]] = ()
+    entrance: bool = False
+    """Whether those inside come by an entrance, which has no probes and refuses by itself."""
 
     @property
     def replica(self) -> Replica:

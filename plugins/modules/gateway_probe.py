@@ -75,6 +75,23 @@ options:
         type: list
         elements: str
         required: true
+  entrance:
+    description:
+      - Where tenants' pods enter when LiteLLM's own port is closed to them. It has no probes and refuses what is not on
+        its list.
+      - Without it the pod of V(admin_routes) asks LiteLLM's Service.
+    type: dict
+    suboptions:
+      host:
+        description:
+          - Name of its Service, with the namespace.
+        type: str
+        required: true
+      port:
+        description:
+          - Its port.
+        type: int
+        default: 80
   image:
     description:
       - Image for the pod of V(admin_routes). It must have C(python3) and be one that the cluster can pull.
@@ -128,6 +145,7 @@ import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import (
+    ENTRANCE_SPEC,
     FALLBACK_SPEC,
     MODEL_SPEC,
     PROBES,
@@ -145,6 +163,7 @@ SPEC: t.Final[dict[str, t.Any]] = {
     "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
     "serving": {"type": "dict", "required": True, "options": SERVING_SPEC},
     "fallbacks": {"type": "list", "elements": "dict", "default": [], "options": FALLBACK_SPEC},
+    "entrance": {"type": "dict", "options": ENTRANCE_SPEC},
     "image": {"type": "str", "required": True},
     "timeout": {"type": "float", "default": 120.0},
 }
