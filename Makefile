@@ -16,6 +16,7 @@ ARGS ?=
 override VENV := $(abspath $(VENV))
 override INVENTORY := $(abspath $(INVENTORY))
 OTHER_VENV := $(VENV)-core-$(CORE)
+CHECKOV_VENV := $(VENV)-checkov
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/llm-platform
 # Outside the checkout: ansible-test skips every file that the surrounding Git repository ignores.
 STAGE := $(CACHE)/stage$(CURDIR)
@@ -42,7 +43,7 @@ demo: machine ## Bring up the local cluster, deploy a model into it, prove it an
 
 .PHONY: test
 test: machine ## Check everything (lint, sanity, units, build, molecule, end to end) and print a table of times
-	$(PYTHON_BIN) tools/steps.py lint sanity unit build docs molecule e2e
+	$(PYTHON_BIN) tools/steps.py lint sanity unit build tree docs molecule e2e
 
 ##@ The local cluster
 
@@ -72,6 +73,7 @@ evidence: machine ## Deploy, run every probe (destructive ones and the lifecycle
 .PHONY: bench
 bench: up ## Measure ours and the usual tools side by side, write build/bench.json (ARGS=--growth goes on to 10,000 objects and 1,000 tenants)
 	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench --site $(INVENTORY) $(ARGS)
+	python -m tests.bench.pin
 	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench.gateway
 	KUBECONFIG=$(RUN)/kubeconfig python -m tests.bench.tenants $(filter --growth,$(ARGS))
 
@@ -126,6 +128,12 @@ unit: venv other-core ## Unit tests (no cluster) on the newest ansible-core, the
 build: venv other-core stage ## Build the collection, install it into an empty place, run its plan playbook with both ansible-cores
 	tools/build-check.sh $(STAGED) $(VENV) $(OTHER_VENV)
 
+.PHONY: tree
+tree: up ## Render INVENTORY beside its tree and hold checkov's findings against the exceptions in tests/checkov.yml
+	@$(PYTHON_BIN) tools/bootstrap.py $(CHECKOV_VENV) --lock checkov.txt --no-collections
+	$(PLAY) wmx.llm_platform.render --extra-vars llm_build_dir=$(CACHE)/checked$(CURDIR)
+	$(PYTHON_BIN) tools/check_tree.py $(CHECKOV_VENV)/bin/checkov $(CACHE)/checked$(CURDIR)/$(notdir $(INVENTORY)) tests/checkov.yml
+
 .PHONY: docs
 docs: machine ## Run the commands that README.md and docs/ name
 	pytest tests/docs $(ARGS)
@@ -150,7 +158,7 @@ venv: ## Lay out .venv from the locked requirements (nothing happens when it is 
 
 .PHONY: relock
 relock: venv ## Resolve requirements/*.in again into requirements/*.txt
-	for name in bootstrap dev core-$(CORE); do \
+	for name in bootstrap dev core-$(CORE) checkov; do \
 	  uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.12 \
 	    requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
@@ -159,7 +167,8 @@ relock: venv ## Resolve requirements/*.in again into requirements/*.txt
 
 .PHONY: clean
 clean: ## Remove build results, caches and the virtual environments (not the local cluster's cache, not the evidence)
-	rm -rf .cache .ansible build tests/output $(VENV) $(VENV).lock $(OTHER_VENV) $(OTHER_VENV).lock
+	rm -rf .cache .ansible build tests/output $(VENV) $(VENV).lock $(OTHER_VENV) $(OTHER_VENV).lock \
+	  $(CHECKOV_VENV) $(CHECKOV_VENV).lock
 
 .PHONY: help
 help: ## List the targets

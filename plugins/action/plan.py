@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
             argument_spec={
                 "catalog": {"type": "dict", "required": True},
                 "advisories": {"type": "dict", "default": {}},
+                "flows": {"type": "dict", "default": {}},
                 "show": {"type": "bool", "default": True},
             }
         )
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
                 roles=roles,
                 catalog=args["catalog"],
                 advisories=args["advisories"],
+                flows=args["flows"],
                 run_tags=tuple(variables.get("ansible_run_tags") or ()),
                 skip_tags=tuple(variables.get("ansible_skip_tags") or ()),
                 problems=tuple(problems),

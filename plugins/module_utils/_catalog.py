@@ -42,6 +42,8 @@ class Component:
     prepare: bool = False
     # Whether tasks/state.yml brings what lives behind the component's API, once its objects are there.
     state: bool = False
+    # What the policy gate lets pass because it is somebody else's work: {rule, object, reason}.
+    exceptions: tuple[Mapping[str, str], ...] = ()
     pod_security: str = "restricted"
     pod_security_reason: str = ""
 

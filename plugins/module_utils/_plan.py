@@ -9,8 +9,9 @@ import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils import _catalog
+from ansible_collections.wmx.llm_platform.plugins.module_utils import _catalog, _plan_edge
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions, check_inventory
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_flows import Inputs, read_table
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway import (
     Around,
     check_gateway,
@@ -18,6 +19,8 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway imp
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_images import plan_images
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_models import check_models
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_network import plan_flows
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import check_routing, routing_options
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import check_pruned, check_rules
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_secrets import check_secrets
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_tenants import Surroundings, check_tenants
@@ -27,6 +30,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Plan = dict[str, t.Any]
+
+# Of the exceptions that come with a component.
+OWNER: t.Final = "wmx.llm_platform"
 
 
 class PlanError(Exception):
@@ -49,6 +55,8 @@ class Request:
     skip_tags: tuple[str, ...] = ()
     # Releases that must not run: {denied: [...], floors: [...]}, each {image, versions, advisory}.
     advisories: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    # Who may open a connection to whom: {ends: {...}, flows: [...]}.
+    flows: Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     # Problems found while the variables were read, such as templates that do not work.
     problems: tuple[Problem, ...] = ()
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -75,7 +83,7 @@ def make_plan(request: Request) -> Plan:
         validator.problems.extend(problems)
     check_pruned(values, {component.name for component in components}, validator)
     kubeconfig = _kubeconfig(values, request.environ)
-    namespaces = _namespaces(components, values)
+    namespaces = _namespaces(components, values, sources)
     check_rules(values, kubeconfig, namespaces, validator)
     check_secrets(values, features, validator)
     cache, lock_file = _path(values, "llm_cache_dir"), _path(values, "llm_lock_file")
@@ -91,9 +99,28 @@ def make_plan(request: Request) -> Plan:
     if any(component.role == "llm_gateway" for component in components):
         options = gateway_options(values, request.roles)
         gateway = check_gateway(options, Around(tier, substrate, models, features), validator)
+    routing: Plan = {}
+    if any(component.role == "gateway" for component in components):
+        routing = check_routing(routing_options(values, request.roles), tier, validator)
+    edge: Plan = {}
+    if any(component.role == "edge" for component in components):
+        given_edge = _plan_edge.edge_options(values, request.roles)
+        edge = _plan_edge.check_edge(given_edge, _plan_edge.Around(tier, features), validator)
+    view = {
+        "substrate": substrate,
+        "namespaces": namespaces,
+        "components": [_brief(component, sources) for component in components],
+        "models": models,
+        "tenants": tenants,
+        "routing": routing,
+        "edge": edge,
+        **gateway,
+    }
+    table = read_table(request.flows, catalog)
+    flows = plan_flows(table, Inputs(view, values, request.roles), validator)
     if validator.problems:
         raise PlanError(validator.problems)
-    entries = [_entry(component, sources, values["llm_verify_destructive"]) for component in components]
+    entries = [_entry(component, sources, values) for component in components]
     environment = values["llm_environment"]
     installed = {entry["name"] for entry in entries if entry["source"] != "existing"}
     return {
@@ -110,14 +137,17 @@ def make_plan(request: Request) -> Plan:
         "evidence_dir": str(_absolute(values["llm_evidence_dir"]) / environment),
         "cache_dir": str(cache),
         "images": images,
-        "policy_exceptions": values["llm_policy_exceptions"],
+        "policy_exceptions": [*values["llm_policy_exceptions"], *_exceptions(components, sources)],
         "namespaces": namespaces,
         "components": entries,
         "selected": [name for name in selected if name in installed],
         "models": models,
         **gateway,
+        "routing": routing,
+        "edge": edge,
         "tenants": tenants,
         "tenants_delete": deleted,
+        "flows": flows,
         "prune": {
             "components": values["llm_prune_components"],
             "data": _prunable(values["llm_prune_data"], deleted),
@@ -145,13 +175,21 @@ def _kubeconfig(values: Mapping[str, t.Any], environ: Mapping[str, str]) -> str:
     return str(_absolute(given)) if given else ""
 
 
-def _namespaces(components: list[_catalog.Component], values: Mapping[str, t.Any]) -> list[dict[str, str]]:
+def _exceptions(components: list[_catalog.Component], sources: Mapping[str, str]) -> list[dict[str, str]]:
+    installed = [item for item in components if sources.get(item.name, item.sources[0]) != "existing"]
+    return [{**exception, "owner": OWNER} for component in installed for exception in component.exceptions]
+
+
+def _namespaces(
+    components: list[_catalog.Component], values: Mapping[str, t.Any], sources: Mapping[str, str]
+) -> list[dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     home = values.get("llm_home_namespace")
     if home:
         found[home] = {"name": home, "pod_security": "restricted"}
     for component in components:
-        if not component.namespace:
+        # What is there already has a namespace that somebody else looks after.
+        if not component.namespace or sources.get(component.name) == "existing":
             continue
         entry = found.setdefault(component.namespace, {"name": component.namespace, "pod_security": "restricted"})
         if component.pod_security != "restricted":
@@ -180,21 +218,35 @@ def _prunable(named: list[str], deleted: list[dict[str, t.Any]]) -> list[str]:
     return list(dict.fromkeys([*named, *(f"Namespace {entry['namespace']}" for entry in deleted)]))
 
 
-def _entry(component: _catalog.Component, sources: Mapping[str, str], destructive: bool) -> dict[str, t.Any]:
+def _brief(component: _catalog.Component, sources: Mapping[str, str]) -> dict[str, str]:
+    source = sources.get(component.name, component.sources[0])
+    return {"name": component.name, "source": source, "namespace": component.namespace}
+
+
+def _entry(
+    component: _catalog.Component, sources: Mapping[str, str], values: Mapping[str, t.Any]
+) -> dict[str, t.Any]:
     return {
-        "name": component.name,
+        **_brief(component, sources),
         "role": component.role,
         "layer": component.layer,
-        "source": sources.get(component.name, component.sources[0]),
-        "namespace": component.namespace,
         "requires": list(component.requires),
-        # What nobody allowed to be broken on purpose is not claimed either.
-        "claims": [dict(claim) for claim in component.claims if destructive or claim["class"] != "destructive"],
+        "claims": [_claim(claim) for claim in component.claims if _is_claimed(claim, values)],
         "kinds": list(component.kinds),
         "prepare": component.prepare,
         "state": component.state,
         "existing": dict(component.existing),
     }
+
+
+def _is_claimed(claim: Mapping[str, t.Any], values: Mapping[str, t.Any]) -> bool:
+    """What nobody allowed to be broken on purpose is not claimed, nor what the inventory does not want."""
+    allowed = bool(values["llm_verify_destructive"]) or claim["class"] != "destructive"
+    return allowed and ("option" not in claim or bool(values.get(claim["option"])))
+
+
+def _claim(claim: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {key: value for key, value in claim.items() if key != "option"}
 
 
 def _path(values: Mapping[str, t.Any], name: str) -> Path:

@@ -105,15 +105,22 @@ def _limits(values: Mapping[str, t.Any], validator: Validator) -> None:
 
 
 def _upstream(values: Mapping[str, t.Any], validator: Validator) -> None:
-    manifest, checksum = values.get("gateway_api_crds_manifest") or "", values.get("gateway_api_crds_checksum") or ""
     taken = (values.get("llm_sources") or {}).get("gateway_api_crds") == "existing"
-    if values.get("llm_substrate") == "existing" and not taken and not manifest:
-        fix = "name the file or address of a Gateway API release, or set llm_sources.gateway_api_crds: existing"
-        validator.add(
-            "gateway_api_crds_manifest", manifest, "is required where the cluster does not bring the CRDs", fix
-        )
+    needed = values.get("llm_substrate") == "existing" and not taken
+    routed = values.get("llm_profile") in ("llm_gateway", "full")
+    _manifest("gateway_api_crds", "a Gateway API release", values, validator, needed=needed)
+    name = "gateway_api_crds_inference"
+    _manifest(name, "a release of its inference extension", values, validator, needed=needed and routed)
+
+
+def _manifest(prefix: str, release: str, values: Mapping[str, t.Any], validator: Validator, *, needed: bool) -> None:
+    manifest, checksum = values.get(f"{prefix}_manifest") or "", values.get(f"{prefix}_checksum") or ""
+    if needed and not manifest:
+        what = "is required where the cluster does not bring the CRDs"
+        fix = f"name the file or address of {release}, or set llm_sources.gateway_api_crds: existing"
+        validator.add(f"{prefix}_manifest", manifest, what, fix)
     if "://" in manifest and not manifest.startswith("https://"):
-        validator.add("gateway_api_crds_manifest", manifest, "is no https address", "use https or the path of a file")
+        validator.add(f"{prefix}_manifest", manifest, "is no https address", "use https or the path of a file")
     if manifest.startswith("https://") and not _CHECKSUM.fullmatch(checksum):
         fix = "set it to sha256: and the 64 digits of the file you have looked at"
-        validator.add("gateway_api_crds_checksum", checksum, "is required for an address", fix)
+        validator.add(f"{prefix}_checksum", checksum, "is required for an address", fix)

@@ -41,6 +41,8 @@ def plan_table(plan: Mapping[str, t.Any]) -> str:
     if plan["tenants"]:
         columns = ("TENANT", "NAMESPACE", "STATE", "BUDGET", "MODELS", "KEYS")
         lines += ["", *_table(columns, (_tenant(tenant) for tenant in plan["tenants"]))]
+    if plan["flows"]:
+        lines += ["", *_table(("FROM", "TO", "PORTS", "WHY"), dict.fromkeys(map(_flow, plan["flows"])))]
     exceptions = [entry for entry in plan["namespaces"] if entry["pod_security"] != "restricted"]
     lines += ["", *(f"Namespace {e['name']} allows {e['pod_security']} pods: {e['reason']}" for e in exceptions)]
     return "\n".join(lines).rstrip()
@@ -75,6 +77,11 @@ def _tenant(tenant: Mapping[str, t.Any]) -> tuple[str, ...]:
         ", ".join(tenant["models"]),
         ", ".join(key["name"] for key in tenant["keys"]) or "-",
     )
+
+
+def _flow(flow: Mapping[str, t.Any]) -> tuple[str, ...]:
+    ports = ", ".join(f"{entry['port']}" + ("/UDP" if entry["protocol"] == "UDP" else "") for entry in flow["ports"])
+    return flow["from"]["name"], flow["to"]["name"], ports, flow["why"]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -20,7 +20,7 @@ RESTRICTED: t.Final = Claim(
     "live",
     "Nothing privileged runs in our namespaces, and nothing privileged can be started there.",
     "every namespace enforces restricted or has a reason not to, accepts a restricted pod and refuses a privileged one;"
-    " every pod is non-root, has a read-only root file system and no token for the API",
+    " every pod is non-root, has a read-only root file system and, unless its account has rights, no token for the API",
 )
 
 DEFAULT_CLASS: t.Final = "storageclass.kubernetes.io/is-default-class"
@@ -82,6 +82,8 @@ def observe_restricted(client: KubeClient, namespaces: t.Sequence[t.Mapping[str,
     seen = Observation()
     looked_at = 0
     excepted: list[str] = []
+    entitled = _accounts_with_rights(client)
+    holders: set[str] = set()
     for entry in namespaces:
         name, level = entry["name"], entry.get("pod_security") or "restricted"
         try:
@@ -102,23 +104,42 @@ def observe_restricted(client: KubeClient, namespaces: t.Sequence[t.Mapping[str,
         seen.faults += _try_pods(client, name, image)
         pods = [pod for pod in client.list("v1", "Pod", name) if not _finished(pod)]
         looked_at += len(pods)
-        seen.faults += [f"pod {name}/{pod['metadata']['name']}: {fault}" for pod in pods for fault in pod_faults(pod)]
+        for pod in pods:
+            account = (name, pod["spec"].get("serviceAccountName") or "default")
+            if account in entitled and _has_token(pod["spec"]):
+                holders.add("/".join(account))
+            found_faults = pod_faults(pod, may_ask=account in entitled)
+            seen.faults += [f"pod {name}/{pod['metadata']['name']}: {fault}" for fault in found_faults]
     if not namespaces:
         raise ProbeError("no namespaces were given")
     seen.facts.append(
         f"{len(namespaces)} namespace(s), {looked_at} pod(s) looked at, a privileged pod tried by dry run"
     )
+    if holders:
+        seen.facts.append(f"accounts with rights and a token: {', '.join(sorted(holders))}")
     if excepted:
         seen.facts.append(f"excepted: {', '.join(excepted)}")
     return seen
 
 
-def pod_faults(pod: Object) -> list[str]:
+def _accounts_with_rights(client: KubeClient) -> set[tuple[str, str]]:
+    """(namespace, name) of the ServiceAccounts that somebody bound a role to."""
+    group = "rbac.authorization.k8s.io/v1"
+    bindings = [*client.list(group, "RoleBinding"), *client.list(group, "ClusterRoleBinding")]
+    return {
+        (subject.get("namespace") or binding["metadata"].get("namespace") or "", subject["name"])
+        for binding in bindings
+        for subject in binding.get("subjects") or ()
+        if subject.get("kind") == "ServiceAccount"
+    }
+
+
+def pod_faults(pod: Object, *, may_ask: bool = False) -> list[str]:
     """What a pod may do beyond what ours may. Pod Security itself looks neither at files nor at tokens."""
     spec = pod["spec"]
     shared = spec.get("securityContext") or {}
     faults = []
-    if any("serviceAccountToken" in source for source in _projected_sources(spec)):
+    if _has_token(spec) and not may_ask:
         faults.append("has a token for the API")
     for kind in ("initContainers", "containers"):
         for container in spec.get(kind) or ():
@@ -189,6 +210,12 @@ def _try_pods(client: KubeClient, namespace: str, image: str) -> list[str]:
 
 def _message(status: Object) -> str:
     return str(status.get("message") or "no message")
+
+
+def _has_token(spec: Object) -> bool:
+    """A token for somebody else, such as a control plane that issues certificates, is none for the API."""
+    tokens = [source["serviceAccountToken"] for source in _projected_sources(spec) if "serviceAccountToken" in source]
+    return any(not token.get("audience") for token in tokens)
 
 
 def _projected_sources(spec: Object) -> t.Iterator[Object]:

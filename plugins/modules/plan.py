@@ -25,6 +25,12 @@ options:
       - Each has C(image), C(versions) and C(advisory).
     type: dict
     default: {}
+  flows:
+    description:
+      - Who may open a connection to whom, as C(ends) and C(flows).
+      - Those of the plan's components come back in C(plan.flows), with what the inventory adds.
+    type: dict
+    default: {}
   show:
     description: Print the plan as a table.
     type: bool

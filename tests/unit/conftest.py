@@ -10,6 +10,16 @@ import typing as t
 import pytest
 from hypothesis import configuration, settings
 
+# Before any test imports ours: what was imported as a plain package has no filters that a template finds.
+try:
+    from ansible.plugins.loader import init_plugin_loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
+except ImportError:  # ansible-test brings a loader of its own, and of ansible-core only what modules may use
+    pass
+else:
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader([])
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # The same examples in every run; what is found belongs into a test of its own.

@@ -17,8 +17,13 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 HOSTS = re.compile(
     r"""(localhost | 127\.0\.0\.1 | \[::1\] | (.+\.)?example\.(com|org|net) | (.+\.)?(example|test|invalid|local|svc)
     | (www\.)?apache\.org | github\.com | (.+\.)?kubernetes\.io | (.+\.)?k8s\.io | spdx\.org | (docs\.)?ansible\.com
-    | ghcr\.io | [a-z0-9-]+\.llm-(gateway|serving)
+    | ghcr\.io | [a-z0-9-]+\.(llm-gateway|llm-serving|inference-gateway)
     | json-schema\.org | (www\.)?w3\.org | docs\.vllm\.ai | huggingface\.co | opencontainers\.org
+    # Who signs images, and where they say so.
+    | (docs\.)?sigstore\.dev | slsa\.dev | accounts\.google\.com | (token\.actions|raw)\.githubusercontent\.com
+    | istio\.io | cert-manager\.io | cloudnative-pg\.io | external-secrets\.io
+    # Who signs certificates.
+    | acme-v02\.api\.letsencrypt\.org
     | \d+\.\d+\.\d+\.\d+ | [a-z0-9-]+ )""",
     re.VERBOSE,
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -66,3 +67,68 @@ def test_a_staged_copy_holds_the_collection_and_nothing_ignored(tmp_path: pathli
     assert (destination / "galaxy.yml").is_file()
     assert (destination / ".ansible-lint").is_file()
     assert not [name for name in (".git", ".venv", ".cache", "build", "evidence") if (destination / name).exists()]
+
+
+FINDING = {"check_id": "CKV_1", "check_name": "Do not", "resource": "Pod.a.b", "file_path": "/x.yml"}
+
+
+def check_tree(tmp_path: pathlib.Path, answer: str, exceptions: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The tool with a checkov that answers as told."""
+    program = tmp_path / "checkov"
+    (tmp_path / "answer").write_text(answer, encoding="utf-8")
+    program.write_text(f'#!/bin/sh\ncat "{tmp_path}/answer"\nexit {code}\n', encoding="utf-8")
+    program.chmod(0o755)
+    (tmp_path / "exceptions.yml").write_text(exceptions, encoding="utf-8")
+    command = [sys.executable, str(ROOT / "tools" / "check_tree.py"), str(program), str(tmp_path)]
+    command.append(str(tmp_path / "exceptions.yml"))
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def answer(*failed: dict[str, str], objects: int = 3) -> str:
+    return json.dumps({"summary": {"resource_count": objects}, "results": {"failed_checks": list(failed)}})
+
+
+def excuse(check: str, pattern: str, reason: str) -> str:
+    return f"exceptions:\n  - {{check: {check}, object: '{pattern}', reason: '{reason}'}}\n"
+
+
+NONE = "exceptions: []\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "exceptions", "code", "line"),
+    [
+        (answer(), NONE, 0, "checkov looked at 3 objects: 0 findings, 0 problems"),
+        (answer(FINDING), NONE, 1, "checkov: /x.yml: Pod.a.b: Do not (CKV_1)"),
+        (answer(FINDING), excuse("CKV_1", "Pod.a.*", "why"), 0, "checkov looked at 3 objects: 1 findings, 0 problems"),
+        (answer(FINDING), excuse("CKV_2", "Pod.a.*", "why"), 1, "checkov: /x.yml: Pod.a.b: Do not (CKV_1)"),
+        (
+            answer(FINDING),
+            excuse("CKV_1", "Pod.a.*", " "),
+            1,
+            "checkov: the exception from CKV_1 for Pod.a.* has no reason",
+        ),
+        (
+            answer(),
+            excuse("CKV_1", "Pod.a.*", "why"),
+            1,
+            "checkov: the exception from CKV_1 for Pod.a.* excuses nothing; remove it",
+        ),
+    ],
+)
+def test_a_finding_fails_unless_an_exception_with_a_reason_excuses_it(
+    tmp_path: pathlib.Path, given: str, exceptions: str, code: int, line: str
+) -> None:
+    result = check_tree(tmp_path, given, exceptions)
+    assert line in result.stdout.splitlines(), result.stdout + result.stderr
+    assert result.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("", 0), ("Traceback", 2), (answer(), 1), (answer(objects=0), 0), ('{"passed": 0, "resource_count": 0}', 0)],
+)
+def test_a_checkov_that_did_not_judge_is_a_failure(tmp_path: pathlib.Path, given: str, code: int) -> None:
+    result = check_tree(tmp_path, given, NONE, code)
+    assert result.returncode == 1
+    assert "ended with" in result.stdout

@@ -9,7 +9,6 @@ import typing as t
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -34,8 +33,6 @@ def render_template() -> RenderTemplate:
     from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_options import Template
     from ansible_collections.wmx.llm_platform.plugins.plugin_utils._render_templates import TemplateRenderer
 
-    # So that templates find the filters of collections.
-    init_plugin_loader([])
     loader = DataLoader()
 
     def render(role: str, template: str, variables: dict[str, t.Any], *, namespace: str = "default") -> list[Object]:

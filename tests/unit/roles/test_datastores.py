@@ -132,28 +132,13 @@ def test_a_changed_configuration_rolls_redis(render: Render) -> None:
     assert checksum() != checksum(datastores_redis_resources={"limits": {"memory": "512Mi"}})
 
 
-@pytest.mark.parametrize(("name", "clients"), [("postgresql", ["litellm", "litellm-migrate"]), ("redis", ["litellm"])])
-def test_only_the_gateway_opens_connections(render: Render, name: str, clients: list[str]) -> None:
-    spec = render()["NetworkPolicy", name]["spec"]
-    assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert "egress" not in spec
-    (rule,) = spec["ingress"]
-    assert [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in rule["from"]] == clients
-    assert all("namespaceSelector" not in peer for peer in rule["from"])
-    assert [port["protocol"] for port in rule["ports"]] == ["TCP"]
-
-
-def test_an_operated_database_is_kept_apart_too(render: Render) -> None:
-    objects = render(tier="prod", datastores_accept_single_redis=True, datastores_api_server_cidrs=["10.0.0.1/32"])
+def test_an_operated_database_keeps_what_was_acknowledged(render: Render) -> None:
+    objects = render(tier="prod", datastores_accept_single_redis=True)
     cluster = objects["Cluster", "postgresql"]["spec"]
     assert cluster["instances"] == 3
     assert cluster["minSyncReplicas"] == cluster["maxSyncReplicas"] == 1
     assert cluster["bootstrap"]["initdb"]["secret"] == {"name": "litellm-pg-app"}
     assert ("StatefulSet", "postgresql") not in objects
-    policy = objects["NetworkPolicy", "postgresql"]["spec"]
-    assert policy["podSelector"] == {"matchLabels": {"cnpg.io/cluster": "postgresql"}}
-    assert {"ipBlock": {"cidr": "10.0.0.1/32"}} in policy["egress"][1]["to"]
-    assert all(port["protocol"] == "TCP" for rule in policy["ingress"] + policy["egress"] for port in rule["ports"])
 
 
 def test_the_database_of_one_instance_asks_for_no_standby(render: Render) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway imp
     check_gateway,
     gateway_options,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import check_routing, routing_options
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 Object = dict[str, t.Any]
@@ -30,7 +31,8 @@ CHAT: Object = {
     "max_model_len": 8192,
     "max_output_tokens": 512,
 }
-TEMPLATES = ("config.yml.j2", "deployment.yml.j2", "migration.yml.j2", "network-policy.yml.j2")
+ROUTING = check_routing(routing_options({}, ROLES), "dev", Validator())
+TEMPLATES = ("config.yml.j2", "deployment.yml.j2", "migration.yml.j2")
 Render = t.Callable[..., dict[tuple[str, str], Object]]
 
 
@@ -55,7 +57,7 @@ def render(render_template: t.Any) -> Render:
         )
         assert validator.problems == []
         variables = {
-            "llm_plan": {"tier": tier, "storage_class": "", "models": listed, **found},
+            "llm_plan": {"tier": tier, "storage_class": "", "models": listed, "routing": ROUTING, **found},
             "role_path": str(ROOT / "roles" / "llm_gateway"),
             **options,
         }
@@ -90,7 +92,7 @@ def test_a_model_becomes_an_entry_with_prices_and_bounds(render: Render) -> None
     assert entry["model_name"] == "org/chat"
     params = entry["litellm_params"]
     assert params["model"] == "hosted_vllm/org/chat"
-    assert params["api_base"] == "http://chat.llm-serving:8000/v1"
+    assert params["api_base"] == "http://inference-istio.inference-gateway/m/chat/v1"
     assert params["api_key"] == "os.environ/UPSTREAM_API_KEY"
     info = entry["model_info"]
     assert (info["input_cost_per_token"], info["output_cost_per_token"]) == (1e-07, 4e-07)
@@ -193,7 +195,7 @@ def test_secrets_come_from_secrets_alone(render: Render) -> None:
 def test_the_migration_comes_before_the_rollout_with_the_same_image(render: Render) -> None:
     image = "registry.example.com/litellm:v1.108.7"
     objects = render(llm_gateway_image=image)
-    for kind in ("Job", "ServiceAccount", "NetworkPolicy"):
+    for kind in ("Job", "ServiceAccount"):
         name = "litellm" if kind == "Job" else "litellm-migrate"
         assert objects[kind, name]["metadata"]["annotations"] == {"llm-platform.wmx.dev/phase": "before"}
     (migration,), (server,) = pod_of(objects, "Job")["containers"], pod_of(objects)["containers"]
@@ -215,7 +217,14 @@ def test_a_replica_starts_with_the_database_and_stays_without_it(render: Render)
     assert container["startupProbe"]["httpGet"]["path"] == "/health/readiness"
     assert container["readinessProbe"]["httpGet"]["path"] == "/health/liveliness"
     assert container["livenessProbe"]["httpGet"]["path"] == "/health/liveliness"
-    assert pod_of(render(llm_gateway_request_timeout=60))["terminationGracePeriodSeconds"] == 70
+
+
+def test_a_pod_that_goes_answers_and_bills_what_it_let_in(render: Render) -> None:
+    pod = pod_of(render(llm_gateway_request_timeout=60))
+    (container,) = pod["containers"]
+    assert environment_of(container)["GRACEFUL_SHUTDOWN_TIMEOUT"] == "60"
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > before + 60
 
 
 def test_replicas_are_spread_and_protected(render: Render) -> None:
@@ -228,29 +237,7 @@ def test_replicas_are_spread_and_protected(render: Render) -> None:
     assert alone["Deployment", "litellm"]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_only_tenants_and_named_clients_come_in(render: Render) -> None:
-    client = {"namespace": "portal", "pod_labels": {"app": "portal"}}
-    objects = render(llm_gateway_clients=[client], llm_gateway_metrics_clients=[{"namespace": "monitoring"}])
-    requests, metrics = objects["NetworkPolicy", "litellm"]["spec"]["ingress"]
-    tenants, portal = requests["from"]
-    assert tenants["namespaceSelector"]["matchExpressions"] == [
-        {"key": "llm-platform.wmx.dev/tenant", "operator": "Exists"}
-    ]
-    assert portal["podSelector"] == {"matchLabels": {"app": "portal"}}
-    assert requests["ports"] == [{"port": "http", "protocol": "TCP"}]
-    assert metrics["ports"] == [{"port": "metrics", "protocol": "TCP"}], "tenants see no metrics"
-    assert len(render()["NetworkPolicy", "litellm"]["spec"]["ingress"]) == 1
-
-
-def test_the_gateway_reaches_models_and_datastores_alone(render: Render) -> None:
-    models, database, redis = render()["NetworkPolicy", "litellm"]["spec"]["egress"]
-    assert models["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "llm-serving"}
-    assert database["to"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "postgresql"}}}]
-    assert redis["to"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "redis"}}}]
-    assert [rule["ports"][0]["port"] for rule in (database, redis)] == [5432, 6379]
-
-
-def test_external_servers_are_reached_by_address_and_encrypted(render: Render) -> None:
+def test_external_servers_are_reached_encrypted(render: Render) -> None:
     objects = render(
         datastores_database="external",
         datastores_database_external={
@@ -267,12 +254,8 @@ def test_external_servers_are_reached_by_address_and_encrypted(render: Render) -
             "cidrs": ["10.3.0.0/24", "10.4.0.0/24"],
         },
     )
-    _models, database, redis = objects["NetworkPolicy", "litellm"]["spec"]["egress"]
-    assert database == {"to": [{"ipBlock": {"cidr": "10.2.0.0/24"}}], "ports": [{"port": 5433, "protocol": "TCP"}]}
-    assert [peer["ipBlock"]["cidr"] for peer in redis["to"]] == ["10.3.0.0/24", "10.4.0.0/24"]
     (migration,) = pod_of(objects, "Job")["containers"]
     seen = environment_of(migration)
     assert (seen["DATABASE_HOST"], seen["DATABASE_SSLMODE"]) == ("db.example.com:5433", "verify-full")
     cache = config_of(objects)["litellm_settings"]["cache_params"]
     assert (cache["host"], cache["port"], cache["ssl"]) == ("redis.example.com", 6380, True)
-    assert objects["NetworkPolicy", "litellm-migrate"]["spec"]["egress"][0]["to"] == database["to"]

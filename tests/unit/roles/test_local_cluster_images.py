@@ -55,7 +55,8 @@ def test_it_is_built_once_when_it_is_listed_too() -> None:
     assert found.count(REAL_TEXT) == 1
 
 
-GATEWAY = ["postgres", "redis", "litellm"]
+ROUTING = ["istio-pilot", "istio-proxy", "endpoint-picker"]
+GATEWAY = ["postgres", "redis", "litellm", *ROUTING]
 
 
 @pytest.mark.parametrize("profile", [None, "platform", "serving"])
@@ -65,7 +66,7 @@ def test_the_gateways_images_are_not_built_below_its_profile(profile: str | None
 
 
 def test_the_gateways_images_are_built_with_its_profile() -> None:
-    assert images(llm_profile="llm_gateway")[-3:] == GATEWAY
+    assert images(llm_profile="llm_gateway")[-len(GATEWAY) :] == GATEWAY
 
 
 def test_they_have_the_names_that_the_roles_ask_for() -> None:
@@ -74,8 +75,13 @@ def test_they_have_the_names_that_the_roles_ask_for() -> None:
     datastores = loader.load_from_file(str(ROLE.parent / "datastores" / "defaults" / "main.yml"))
     databases = loader.load_from_file(str(ROLE.parent / "datastores" / "vars" / "main.yml"))
     gateway = loader.load_from_file(str(ROLE.parent / "llm_gateway" / "defaults" / "main.yml"))
+    istio = loader.load_from_file(str(ROLE.parent / "istio" / "defaults" / "main.yml"))
+    routing = loader.load_from_file(str(ROLE.parent / "gateway" / "defaults" / "main.yml"))
     assert [image["name"] for image in built] == [
         databases["__datastores_default_images"]["statefulset"],
         datastores["datastores_redis_image"],
         gateway["llm_gateway_image"],
+        istio["istio_pilot_image"],
+        istio["istio_proxy_image"],
+        routing["gateway_picker_image"],
     ]

@@ -9,6 +9,12 @@ import typing as t
 
 import pytest
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import Entry, Lock
+from ansible_collections.wmx.llm_platform.plugins.module_utils._render import RenderError
+
+if t.TYPE_CHECKING:
+    import pathlib
+
 Object = dict[str, t.Any]
 MODEL: Object = {
     "name": "chat",
@@ -58,11 +64,7 @@ def render(render_template: t.Any) -> Render:
             "__serving_model": {**copy.deepcopy(MODEL), **copy.deepcopy(changes)},
             **(options or {}),
         }
-        found = [
-            obj
-            for template in ("model.yml.j2", "network-policy.yml.j2")
-            for obj in render_template("serving", template, variables, namespace="llm-serving")
-        ]
+        found = render_template("serving", "model.yml.j2", variables, namespace="llm-serving")
         kinds = {obj["kind"]: obj for obj in found}
         assert len(kinds) == len(found)
         return kinds
@@ -135,15 +137,31 @@ def test_weights_of_the_hub_are_fetched_before_the_server_starts(render: Render)
     assert claim["metadata"]["name"] == "chat-cache"
     assert claim["spec"]["storageClassName"] == "fast"
     assert {"name": "cache", "persistentVolumeClaim": {"claimName": "chat-cache"}} in pod_of(objects)["volumes"]
-    assert [rule["ports"][0]["port"] for rule in objects["NetworkPolicy"]["spec"]["egress"]] == [53, 443]
+
+
+def test_weights_come_at_the_commit_of_the_lock(render: Render, tmp_path: pathlib.Path) -> None:
+    commit = "0123456789" * 4
+    lock = Lock(models={"hf://org/weights@main": Entry(commit, "commit", "copied")})
+    (tmp_path / "lock.yml").write_text(lock.text(), encoding="utf-8")
+    images = {
+        "pin": True,
+        "built_lock": "",
+        "locks": [],
+        "lock_file": str(tmp_path / "lock.yml"),
+        "rules": {"demand_verified": False},
+    }
+    plan = {"llm_plan": {"tier": "dev", "storage_class": "", "models": [], "images": images}}
+    objects = render(**VLLM, artifact="hf://org/weights@main", options=plan)
+    assert f"--revision={commit}" in server_of(objects)["args"]
+    assert pod_of(objects)["initContainers"][0]["command"][-2:] == ["org/weights", commit]
+    with pytest.raises(RenderError, match=r"hf://org/weights@v2: has no digest in the lock"):
+        render(**VLLM, artifact="hf://org/weights@v2", revision="v2", options=plan)
 
 
 def test_a_path_or_a_simulator_fetches_nothing(render: Render) -> None:
     for changes in ({}, {**VLLM, "source": "/mnt/models", "source_kind": "path", "cache": MODEL["cache"]}):
         objects = render(**changes)
         assert "initContainers" not in pod_of(objects)
-        assert "egress" not in objects["NetworkPolicy"]["spec"]
-        assert objects["NetworkPolicy"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
 def test_a_gpu_is_asked_for_selected_and_tolerated(render: Render) -> None:
@@ -172,27 +190,6 @@ def test_production_spreads_replicas_and_limits_disruption(render: Render) -> No
     assert "podAntiAffinity" in pod_of(production)["affinity"]
     assert "PodDisruptionBudget" not in development
     assert "topologySpreadConstraints" not in pod_of(development)
-
-
-def test_only_declared_clients_reach_the_port(render: Render) -> None:
-    clients = [{"namespace": "llm-gateway", "pod_labels": {"app": "litellm"}}, {"namespace": "monitoring"}]
-    assert "ingress" not in render()["NetworkPolicy"]["spec"]
-    (rule,) = render(options={"serving_clients": clients})["NetworkPolicy"]["spec"]["ingress"]
-    names = [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["from"]]
-    assert names == ["llm-gateway", "monitoring"]
-    assert rule["from"][0]["podSelector"] == {"matchLabels": {"app": "litellm"}}
-    assert [port["port"] for port in rule["ports"]] == ["http"]
-
-
-def test_the_gateway_is_a_client_wherever_the_plan_has_it(render: Render) -> None:
-    plan = {"tier": "dev", "storage_class": "", "models": [], "gateway": {"namespace": "llm-gateway"}}
-    clients = [{"namespace": "monitoring"}]
-    (rule,) = render(options={"llm_plan": plan, "serving_clients": clients})["NetworkPolicy"]["spec"]["ingress"]
-    assert [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["from"]] == [
-        "monitoring",
-        "llm-gateway",
-    ]
-    assert rule["from"][1]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "litellm"}}
 
 
 def test_the_simulator_gets_its_profile(render: Render) -> None:

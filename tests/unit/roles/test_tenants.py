@@ -10,6 +10,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.flows_world import flows_between
+
 Object = dict[str, t.Any]
 TEMPLATES = sorted((pathlib.Path(__file__).resolve().parents[3] / "roles" / "tenants" / "templates").glob("*.yml.j2"))
 RED: Object = {
@@ -24,7 +26,11 @@ Render = t.Callable[..., dict[tuple[str, str], Object]]
 @pytest.fixture
 def render(render_template: t.Any) -> Render:
     def objects(*tenants: Object, **options: t.Any) -> dict[tuple[str, str], Object]:
-        variables = {"llm_plan": {"tenants": [{**RED, **tenant} for tenant in tenants]}, **options}
+        listed = [{**RED, **tenant} for tenant in tenants]
+        edge = {"internal": {"port": 80, "pod_labels": {"gateway.networking.k8s.io/gateway-name": "internal"}}}
+        components = {"llm_gateway": "llm-gateway", "edge": "llm-edge", "tenants": ""}
+        flows = flows_between(components, tenants=listed, edge=edge) if listed else []
+        variables = {"llm_plan": {"tenants": listed, "flows": flows}, **options}
         found = [obj for path in TEMPLATES for obj in render_template("tenants", path.name, variables)]
         named = {(obj["kind"], obj["metadata"].get("namespace") or obj["metadata"]["name"]): obj for obj in found}
         assert len(named) == len(found)
@@ -51,29 +57,12 @@ def test_its_namespace_is_restricted_and_says_whose_it_is(render: Render) -> Non
     assert (labels["a"], labels["b"]) == ("yes", "1e3")
 
 
-def test_only_dns_and_the_gateway_may_be_reached(render: Render) -> None:
-    spec = render({}, llm_gateway_namespace="gate", foundation_dns_addresses=["169.254.20.10/32"])[
-        "NetworkPolicy", "tenant-red"
-    ]["spec"]
+def test_a_tenants_pods_reach_dns_and_the_entrance_and_nobody_reaches_them(render: Render) -> None:
+    spec = render({})["NetworkPolicy", "tenant-red"]["spec"]
     assert spec["podSelector"] == {}
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in spec
-    dns, gateway = spec["egress"]
-    assert dns["to"][0] == {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    }
-    assert dns["to"][1:] == [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
-    assert dns["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
-    assert gateway == {
-        "to": [
-            {
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gate"}},
-                "podSelector": {"matchLabels": {"app.kubernetes.io/name": "litellm"}},
-            }
-        ],
-        "ports": [{"port": 4000, "protocol": "TCP"}],
-    }
+    assert [[port["port"] for port in rule["ports"]] for rule in spec["egress"]] == [[53, 53], [80]]
 
 
 def test_the_quota_bounds_gpus_and_keeps_services_inside(render: Render) -> None:

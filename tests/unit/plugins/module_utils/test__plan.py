@@ -35,6 +35,9 @@ BASE: dict[str, t.Any] = {
     "llm_kubernetes_version": "1.34",
     "llm_home_namespace": "llm-platform",
     "llm_storage_class": "",
+    "llm_network_dns": {"namespace": "kube-system", "pod_labels": {"k8s-app": "kube-dns"}, "addresses": []},
+    "llm_network_api_server": {"addresses": [], "port": 6443},
+    "llm_network_flows": [],
     "llm_build_dir": "/tmp/build",
     "llm_evidence_dir": "/tmp/evidence",
     "llm_lock_file": "/tmp/images.lock.yml",
@@ -43,6 +46,9 @@ BASE: dict[str, t.Any] = {
     "llm_image_paths": [],
     "llm_registry_endpoints": {},
     "llm_registry_credentials": "",
+    "llm_registry_mirror": {},
+    "llm_cosign": "cosign",
+    "llm_domain": "",
     "llm_policy_exceptions": [],
     "llm_prune_components": [],
     "llm_prune_data": [],
@@ -61,6 +67,9 @@ def catalog() -> dict[str, t.Any]:
     data["foundation"]["namespace"] = "llm-platform"
     data["serving"]["namespace"] = "llm-serving"
     data["datastores"]["namespace"] = data["llm_gateway"]["namespace"] = "llm-gateway"
+    data["istio"]["namespace"] = "istio-system"
+    data["gateway"]["namespace"] = "inference-gateway"
+    data["edge"]["namespace"] = "llm-edge"
     return t.cast("dict[str, t.Any]", data)
 
 
@@ -102,6 +111,32 @@ def test_a_plan_orders_components_and_narrows_by_tags() -> None:
     assert "chat" in table
 
 
+def test_exceptions_come_with_what_is_installed_and_with_nothing_else() -> None:
+    def excused(**options: t.Any) -> dict[str, str]:
+        made = plan(llm_profile="llm_gateway", llm_models=[{**CHAT, "price": PRICE}], **options)
+        return {entry["object"]: entry["owner"] for entry in made["policy_exceptions"]}
+
+    own = {"rule": "rbac", "object": "a", "owner": "we", "reason": "r"}
+    assert excused(llm_policy_exceptions=[own])["a"] == "we"
+    assert excused()["apps/Deployment */istiod"] == "wmx.llm_platform"
+    assert excused(llm_sources={**BASE["llm_sources"], "istio": "existing"}) == {}
+
+
+def test_a_namespace_of_what_is_there_already_is_left_alone() -> None:
+    def namespaces(**options: t.Any) -> set[str]:
+        made = plan(llm_profile="llm_gateway", llm_models=[{**CHAT, "price": PRICE}], **options)
+        return {entry["name"] for entry in made["namespaces"]}
+
+    assert "istio-system" in namespaces()
+    assert "istio-system" not in namespaces(llm_sources={**BASE["llm_sources"], "istio": "existing"})
+
+
+def test_a_plan_says_how_models_are_reached() -> None:
+    made = plan(llm_profile="llm_gateway", llm_models=[{**CHAT, "price": PRICE}])
+    assert made["routing"]["url"] == "http://inference-istio.inference-gateway"
+    assert plan(llm_models=[CHAT])["routing"] == {}
+
+
 def test_a_plan_has_the_tenants_and_lets_former_ones_go() -> None:
     made = plan(
         llm_profile="llm_gateway",
@@ -130,7 +165,7 @@ def test_a_component_that_exists_is_never_delivered() -> None:
 def test_every_key_of_a_model_is_present() -> None:
     entry = model()
     options = PLAN_OPTIONS["llm_models"]["options"]
-    assert set(entry) == {*options, "source_kind"}
+    assert set(entry) == {*options, "source_kind", "artifact"}
     for name, spec in options.items():
         if "options" in spec and spec["type"] == "dict":
             assert set(entry[name]) == set(spec["options"]), name
@@ -143,8 +178,11 @@ def test_every_key_of_a_model_is_present() -> None:
         (VLLM, {"strategy": "Recreate", "gpu": {"count": 1, "product": "", "resource": "nvidia.com/gpu"}}),
         ({**VLLM, "cache": {"size": ""}}, {"strategy": "Recreate"}),
         (CHAT, {"strategy": "RollingUpdate", "served_name": "chat", "source": "", "source_kind": "none"}),
-        ({**VLLM, "source": "hf://a/b@v1"}, {"source": "a/b", "revision": "v1", "source_kind": "huggingface"}),
-        ({**VLLM, "source": "/models/x"}, {"source_kind": "path", "revision": ""}),
+        # A simulator has no weights that could be pinned.
+        ({**CHAT, "source": "hf://a/b"}, {"source_kind": "huggingface", "artifact": ""}),
+        ({**VLLM, "source": "hf://a/b"}, {"artifact": "hf://a/b@main"}),
+        ({**VLLM, "source": "hf://a/b@v1"}, {"source": "a/b", "revision": "v1", "artifact": "hf://a/b@v1"}),
+        ({**VLLM, "source": "/models/x"}, {"source_kind": "path", "revision": "", "artifact": ""}),
     ],
 )
 def test_defaults_follow_from_engine_and_source(options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
@@ -244,6 +282,7 @@ def test_a_model_with_real_text_gets_the_memory_that_its_weights_need() -> None:
         ({"llm_disposable": True, "llm_tier": "prod"}, "llm_disposable"),
         ({"llm_sources": {}}, "gateway_api_crds_manifest"),
         ({"gateway_api_crds_manifest": "https://example.com/x.yaml"}, "gateway_api_crds_checksum"),
+        ({"gateway_api_crds_inference_manifest": "http://example.com/x"}, "gateway_api_crds_inference_manifest"),
         ({"llm_profle": "serving"}, "llm_profle"),
         ({"llm_features": {"kueue": True}}, "llm_features.kueue"),
         ({"llm_profile": "platform", "llm_models": [CHAT]}, "llm_profile"),
@@ -354,6 +393,17 @@ def test_images_are_held_to_the_shipped_lock_and_the_environments_own() -> None:
     assert "ghcr.io" in images["rules"]["registries"]
 
 
+def test_the_inventorys_rules_on_signatures_come_before_the_shipped_ones() -> None:
+    own = {"images": "*", "demand": "required", "identity": "a", "issuer": "b"}
+    shipped = {**own, "images": "ghcr.io/*"}
+    values = {**BASE, "llm_image_rules": {"signatures": [own]}, "llm_cosign": "/opt/cosign"}
+    images = make_plan(Request(values, ROLES, catalog(), advisories={"signatures": [shipped]}))["images"]
+    first, second = images["rules"]["signatures"]
+    assert own.items() <= first.items()
+    assert second == shipped
+    assert images["cosign"] == "/opt/cosign"
+
+
 def test_the_local_cluster_adds_the_lock_of_what_it_built() -> None:
     local = {"llm_substrate": "local", "llm_kubeconfig": "", "llm_disposable": True}
     images = plan(**local)["images"]
@@ -361,9 +411,24 @@ def test_the_local_cluster_adds_the_lock_of_what_it_built() -> None:
     assert not images["rules"]["demand_verified"]
 
 
+def test_the_cluster_lets_in_the_mirror_alone_where_names_are_rewritten_and_the_lock_keeps_the_first_ones() -> None:
+    mirror = {"host": "mirror.example.com:5000", "prefix": "all"}
+    plain, images = plan()["images"], plan(llm_registry_mirror=mirror)["images"]
+    assert (plain["mirror"], plain["admitted"]) == ({}, plain["rules"]["registries"])
+    assert images["mirror"] == {**mirror, "how": "rewrite"}
+    assert images["admitted"] == ["mirror.example.com:5000/all"]
+    assert images["rules"]["registries"] == plain["rules"]["registries"]
+    by_nodes = plan(llm_registry_mirror={**mirror, "how": "containerd"})["images"]
+    assert by_nodes["admitted"] == plain["rules"]["registries"]
+
+
 @pytest.mark.parametrize(
     ("options", "path"),
     [
+        ({"llm_registry_mirror": {"prefix": "all"}}, "llm_registry_mirror.host"),
+        ({"llm_registry_mirror": {"host": "https://a.example.com"}}, "llm_registry_mirror.host"),
+        ({"llm_registry_mirror": {"host": "a.io", "how": "magic"}}, "llm_registry_mirror.how"),
+        ({"llm_registry_mirror": {"host": "a.io", "port": 5000}}, "llm_registry_mirror.port"),
         ({"llm_image_rules": {"registries": ["https://ghcr.io"]}}, "llm_image_rules.registries[0]"),
         ({"llm_image_rules": {"quarantine_days": -1}}, "llm_image_rules.quarantine_days"),
         (
@@ -373,6 +438,18 @@ def test_the_local_cluster_adds_the_lock_of_what_it_built() -> None:
         (
             {"llm_image_rules": {"exceptions": [{"rule": "no", "image": "a", "owner": "b", "reason": "c"}]}},
             "llm_image_rules.exceptions[0].rule",
+        ),
+        (
+            {"llm_image_rules": {"signatures": [{"images": "a", "demand": "always", "identity": "a", "issuer": "b"}]}},
+            "llm_image_rules.signatures[0].demand",
+        ),
+        (
+            {"llm_image_rules": {"signatures": [{"images": "a", "demand": "required", "identity": "a"}]}},
+            "llm_image_rules.signatures[0].issuer",
+        ),
+        (
+            {"llm_image_rules": {"signatures": [{"images": "a", "demand": "required", "public_key": "/etc/key.pub"}]}},
+            "llm_image_rules.signatures[0].public_key",
         ),
         (
             {"llm_policy_exceptions": [{"rule": "host", "object": "a", "owner": " ", "reason": "c"}]},

@@ -30,6 +30,7 @@ PLAN: dict[str, t.Any] = {
     ],
     "selected": ["serving"],
     "models": [],
+    "flows": [],
 }
 CLUSTER = Cluster("uid-1", "1.36.3", ["v1", "cert-manager.io/v1"], [], [])
 EXISTING = {
@@ -205,11 +206,11 @@ def test_the_cluster_is_known_by_the_uid_of_kube_system() -> None:
         },
         "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices": {
             "metadata": {},
-            "items": [{"metadata": {}, "endpoints": [{"addresses": ["192.0.2.1"]}]}],
+            "items": [{"metadata": {}, "endpoints": [{"addresses": ["192.0.2.1"]}], "ports": [{"port": 6443}]}],
         },
     }
     cluster = look(KubeClient(Answers(table)))
-    assert cluster == Cluster("uid-7", "1.36.3", ["apps/v1", "v1"], ["10.96.0.10"], ["192.0.2.1"])
+    assert cluster == Cluster("uid-7", "1.36.3", ["apps/v1", "v1"], ["10.96.0.10"], ["192.0.2.1"], 6443)
 
 
 def namespace(name: str, **labels: str) -> dict[str, t.Any]:

@@ -38,7 +38,8 @@ class Api:
     """Answers lists from what it is given and judges pods as told."""
 
     def __init__(self, **lists: list[dict[str, t.Any]]) -> None:
-        self.lists = {"nodes": [node("node-1")], "pods": [], "storageclasses": [storage_class("local")], **lists}
+        empty: dict[str, list[dict[str, t.Any]]] = {"pods": [], "rolebindings": [], "clusterrolebindings": []}
+        self.lists = {"nodes": [node("node-1")], "storageclasses": [storage_class("local")], **empty, **lists}
         self.readyz = 200
         self.enforces = "restricted"
         self.refuse: t.Callable[[dict[str, t.Any]], tuple[int, str]] = pod_security
@@ -52,8 +53,14 @@ class Api:
             return Response(self.readyz)
         if path == "/version":
             return reply(200, {"gitVersion": "v1.36.3"})
-        if path in ("/api/v1", "/apis/storage.k8s.io/v1"):
-            kinds = {"Node": ("nodes", False), "Pod": ("pods", True), "StorageClass": ("storageclasses", False)}
+        if path in ("/api/v1", "/apis/storage.k8s.io/v1", "/apis/rbac.authorization.k8s.io/v1"):
+            kinds = {
+                "Node": ("nodes", False),
+                "Pod": ("pods", True),
+                "StorageClass": ("storageclasses", False),
+                "RoleBinding": ("rolebindings", True),
+                "ClusterRoleBinding": ("clusterrolebindings", False),
+            }
             return reply(
                 200,
                 {
@@ -189,6 +196,32 @@ def test_a_token_for_the_api_is_named() -> None:
     pod = restricted_pod("a", IMAGE)
     pod["spec"]["volumes"] = [{"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]
     assert pod_faults(pod) == ["has a token for the API"]
+
+
+def with_token(account: str, **token: str) -> dict[str, t.Any]:
+    pod = restricted_pod("a", IMAGE)
+    source = {"serviceAccountToken": {"path": "token", **token}}
+    pod["spec"] |= {"serviceAccountName": account, "volumes": [{"projected": {"sources": [source]}}]}
+    return pod
+
+
+def binding(account: str, namespace: str) -> dict[str, t.Any]:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return {"metadata": {"name": "b", "namespace": namespace}, "subjects": [subject]}
+
+
+def test_a_token_is_for_accounts_with_rights_and_they_are_listed() -> None:
+    api = Api(pods=[with_token("picker")], rolebindings=[binding("picker", "llm-serving")])
+    seen = observe_restricted(client(api), OURS, IMAGE)
+    assert seen.faults == []
+    assert "accounts with rights and a token: llm-serving/picker" in seen.facts
+    for bindings in ([], [binding("other", "llm-serving")], [binding("picker", "elsewhere")]):
+        api = Api(pods=[with_token("picker")], rolebindings=bindings)
+        assert observe_restricted(client(api), OURS, IMAGE).faults == ["pod llm-serving/a: has a token for the API"]
+
+
+def test_a_token_for_somebody_else_is_none_for_the_api() -> None:
+    assert pod_faults(with_token("gateway", audience="istio-ca")) == []
 
 
 def test_a_node_of_kwok_is_simulated_by_label_or_annotation() -> None:

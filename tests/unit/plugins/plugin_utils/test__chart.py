@@ -12,15 +12,20 @@ import shutil
 import subprocess
 import threading
 import typing as t
+from dataclasses import replace
 
 import pytest
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import VERIFIED, Entry
 from ansible_collections.wmx.llm_platform.plugins.module_utils._objects import ref_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._render import Rendered, RenderError, prepare
 from ansible_collections.wmx.llm_platform.plugins.module_utils._render_scope import WELL_KNOWN_CLUSTER_SCOPED, Scopes
 from ansible_collections.wmx.llm_platform.plugins.plugin_utils._chart import Chart, ChartError, Helm
+from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.chart_registry import ChartRegistry, archive
+from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.fake_registry import digest_of, serve
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "llm-platform"
+OTHER = "sha256:" + "0" * 64
 KUEUE = "sigs.k8s.io/kueue"
 
 
@@ -151,6 +156,69 @@ def test_a_remote_chart_needs_an_exact_version(helm: Helm) -> None:
 def test_a_missing_folder_is_named(helm: Helm, tmp_path: pathlib.Path) -> None:
     with pytest.raises(ChartError, match=f"no folder or archive {tmp_path}/nowhere"):
         helm.render(Chart("x", f"{tmp_path}/nowhere", "ns"))
+
+
+@pytest.fixture
+def registry() -> t.Iterator[tuple[ChartRegistry, str]]:
+    found = ChartRegistry()
+    with serve(found) as host:
+        yield found, host
+
+
+def test_a_chart_of_a_registry_is_fetched_by_the_locks_digest_and_then_kept(
+    helm: Helm, registry: tuple[ChartRegistry, str]
+) -> None:
+    served, host = registry
+    digest = served.put_chart("charts/app:1.2.3", archive())
+    locked = Entry(digest, "oci", VERIFIED, archive=digest_of(archive()))
+    chart = Chart("app", f"oci://{host}/charts/app", "ns", "1.2.3", plain_http=True, locked=locked)
+    served.put_chart("charts/app:1.2.3", archive(value="moved"))
+    (rendered,) = helm.render(chart)
+    assert rendered.object["data"] == {"value": "x"}
+    asked = sum(served.asked.values())
+    helm.render(chart)
+    assert sum(served.asked.values()) == asked
+    # Who has another digest does not get what was kept for the first one.
+    with pytest.raises(ChartError, match=f"has no {OTHER}"):
+        helm.render(replace(chart, locked=Entry(OTHER, "oci", VERIFIED)))
+
+
+def test_a_chart_that_is_not_what_the_lock_says_is_refused_and_never_kept(
+    helm: Helm, registry: tuple[ChartRegistry, str], made_chart: t.Callable[[str], str], tmp_path: pathlib.Path
+) -> None:
+    served, host = registry
+    served.put_release("charts", archive())
+    digest = served.put_chart("charts/app:1.2.3", archive())
+    folder = made_chart("kind: A\n")
+    for chart in (
+        Chart("app", f"http://{host}/charts/app", "ns", "1.2.3", locked=Entry(OTHER, "archive", VERIFIED)),
+        Chart(
+            "app",
+            f"oci://{host}/charts/app",
+            "ns",
+            "1.2.3",
+            plain_http=True,
+            locked=Entry(digest, "oci", VERIFIED, archive=OTHER),
+        ),
+        Chart("made", folder, "ns", "1.2.3", locked=Entry(OTHER, "folder", VERIFIED)),
+    ):
+        with pytest.raises(ChartError) as caught:
+            helm.render(chart)
+        assert f"and the lock says {OTHER}; find out who changed it" in str(caught.value)
+        assert str(chart.lock_name) in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.tgz"))
+
+
+def test_a_chart_in_the_cache_that_was_changed_is_refused(helm: Helm, registry: tuple[ChartRegistry, str]) -> None:
+    served, host = registry
+    served.put_release("charts", archive())
+    locked = Entry(digest_of(archive()), "archive", VERIFIED)
+    chart = Chart("app", f"http://{host}/charts/app", "ns", "1.2.3", locked=locked)
+    helm.render(chart)
+    (kept,) = helm._cache.rglob("*.tgz")
+    kept.write_bytes(archive(value="changed"))
+    with pytest.raises(ChartError, match="and the lock says"):
+        helm.render(chart)
 
 
 def test_a_missing_helm_is_named_with_what_to_do(tmp_path: pathlib.Path) -> None:
