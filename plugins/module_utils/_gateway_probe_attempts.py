@@ -132,8 +132,8 @@ def is_refused_at_entrance(attempt: Attempt, verdict: Verdict) -> bool:
     """By what stands before the guard: it has words of its own, knows no wrong methods and does not read every path."""
     status, code = verdict
     if attempt[0] == "HEAD":
-        return status == 404
-    return bool((status, code) in {(404, "unknown_route"), (400, "bad_request")})
+        return bool(status == 404)
+    return (status, code) in {(404, "unknown_route"), (400, "bad_request")}
 
 
 def closed(description: t.Any, model: str) -> list[Attempt]:

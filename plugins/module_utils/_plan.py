@@ -223,9 +223,7 @@ def _brief(component: _catalog.Component, sources: Mapping[str, str]) -> dict[st
     return {"name": component.name, "source": source, "namespace": component.namespace}
 
 
-def _entry(
-    component: _catalog.Component, sources: Mapping[str, str], values: Mapping[str, t.Any]
-) -> dict[str, t.Any]:
+def _entry(component: _catalog.Component, sources: Mapping[str, str], values: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         **_brief(component, sources),
         "role": component.role,

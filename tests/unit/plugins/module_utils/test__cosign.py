@@ -114,7 +114,9 @@ def arguments(fake: FakeCosign, access: Access, wanted: Wanted) -> list[str]:
 
 
 def test_identity_and_issuer_are_asked_for_as_the_rule_writes_them(fake: FakeCosign) -> None:
-    signer = Signer(identity_regexp="^https://ci/", issuer_regexp="^https://oidc.example.com/$", transparency_log="ignored")
+    signer = Signer(
+        identity_regexp="^https://ci/", issuer_regexp="^https://oidc.example.com/$", transparency_log="ignored"
+    )
     wanted = Wanted(IMAGE, rule(signer=signer, trusted_root="/roots.json"))
     assert arguments(fake, Access(), wanted) == [
         "verify",
