@@ -104,7 +104,7 @@ class Cosign:
             command = [self._command, "verify", "--output=json", *arguments, _address(wanted.image, endpoint)]
             environment = {**os.environ, **self._login(wanted.image, endpoint, folder)}
             try:
-                return subprocess.run(
+                return subprocess.run(  # pylint: disable=ansible-bad-function  # no AnsibleModule here
                     command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
                 )
             except subprocess.TimeoutExpired as exc:

@@ -65,10 +65,16 @@ def observe_gate(faults: Path, tree: Path, tier: str, exceptions: t.Sequence[t.M
         named = [item for item in findings if item.rule == fault["rule"] and item.object == fault["object"]]
         if not named:
             seen.faults.append(f"the fault of {fault['object']} was not found by rule {fault['rule']}")
-        rows.append([fault["rule"], fault["object"], named[0].problem if named else "not found"])
+        rows.append(
+            [fault["rule"], fault["object"], *((named[0].problem, named[0].fix) if named else ("not found", ""))]
+        )
     delivered = gate(tree, None, tier, exceptions)
     seen.faults += [f"{item['object']}: {item['problem']}" for item in delivered["refused"]]
-    seen.table = {"columns": ["rule", "planted in", "found"], "rows": rows}
-    excused = f", {len(delivered['excused'])} excused" if delivered["excused"] else ""
-    seen.facts.append(f"{len(rows)} planted faults; {delivered['objects']} delivered objects without finding{excused}")
+    excused = [
+        [item["rule"], item["object"], item["problem"], f"excused by {item['owner']}: {item['reason']}"]
+        for item in delivered["excused"]
+    ]
+    seen.table = {"columns": ["rule", "object", "found", "fix, or who excuses it"], "rows": [*rows, *excused]}
+    more = f", {len(excused)} excused" if excused else ""
+    seen.facts.append(f"{len(rows)} planted faults; {delivered['objects']} delivered objects without finding{more}")
     return seen

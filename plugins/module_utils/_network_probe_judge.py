@@ -88,7 +88,9 @@ class Measured:
         """Every attempt that policies decide, with what the flows say of it."""
         for one in self.attempts:
             for number, target in enumerate(self.targets):
-                itself = target.host == one.address or any(place.address == one.address for place, _ in target.behind)
+                itself = target.host == one.address or any(
+                    place.address == one.address for place, _port in target.behind
+                )
                 # What is neither from us nor to us is not ours to deny.
                 decided = one.source.namespace in self.own or target.is_in(self.own)
                 if number not in one.tried or itself or not decided:

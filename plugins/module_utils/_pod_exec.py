@@ -68,6 +68,7 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
             raise ExecError(str(exc)) from exc
         from kubernetes.client.exceptions import ApiException
         from kubernetes.stream.ws_client import websocket_call
+        from websocket import WebSocketConnectionClosedException, WebSocketException
 
         path = f"/api/v1/namespaces/{pods.namespace}/pods/{name}/exec"
         query: list[tuple[str, t.Any]] = [
@@ -88,7 +89,11 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
         except ApiException as exc:
             raise ExecError(f"{where} was refused: {exc.reason}") from exc
         try:
-            stream.write_stdin(stdin)
+            try:
+                stream.write_stdin(stdin)
+            except WebSocketConnectionClosedException as exc:
+                # Nothing takes the input where there is no shell; the reason for it is lost with the connection.
+                raise NotStartedError(f"{where} ended before it had read its input") from exc
             stream.run_forever(timeout=SECONDS)
             if stream.is_open():
                 raise ExecError(f"{where} did not end within {SECONDS:.0f} s")
@@ -98,7 +103,7 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
                 # Where there is no code, there was no process; the client takes the reason for one.
                 raise NotStartedError(f"{where} did not begin: {exc}") from exc
             return Done(code, stream.read_stdout(timeout=0), stream.read_stderr(timeout=0))
-        except OSError as exc:
+        except (OSError, WebSocketException) as exc:
             raise ExecError(f"{where} broke off: {exc}") from exc
         finally:
             stream.close()

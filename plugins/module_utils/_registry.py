@@ -55,6 +55,7 @@ class Resolved:
     archive: str = ""
 
 
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version
 def resolve_all[Thing: "Hashable"](
     things: Iterable[Thing], access: Access, ask: Callable[[Thing, Access], Resolved]
 ) -> tuple[dict[Thing, Resolved], dict[Thing, RegistryError]]:

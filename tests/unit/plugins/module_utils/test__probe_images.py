@@ -159,6 +159,10 @@ def test_every_planted_fault_is_in_the_table_and_a_fault_of_the_delivered_tree_c
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}
     write_component(tmp_path, "serving", "serving", [secret])
     assert observe_gate(faults, tmp_path, "prod", []).faults == ["Secret s: holds values"]
+    excuse = {"rule": "secret", "object": "Secret s", "owner": "team", "reason": "a sample"}
+    excused = observe_gate(faults, tmp_path, "prod", [excuse])
+    assert excused.faults == []
+    assert excused.table["rows"][-1] == ["secret", "Secret s", "holds values", "excused by team: a sample"]
 
 
 def test_a_planted_fault_that_nobody_finds_is_told(tmp_path: pathlib.Path) -> None:

@@ -37,7 +37,7 @@ def keeper() -> Keeper:
     demand(proxy_server, "prisma_client", "proxy_logging_obj", "spend_counter_cache", "SpendCounterReseed")
     demand(proxy_server.SpendCounterReseed, "_counter_row")
     demand(redis_cache.RedisCache, "async_rpush_pipeline", "async_lpop_pipeline", "init_async_client", "get_ttl")
-    proxy = t.cast("Proxy", proxy_server)
+    proxy: Proxy = t.cast("t.Any", proxy_server)
     ledger = LiteLLMLedger(proxy)
 
     def client() -> t.Any:
