@@ -67,8 +67,8 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
         except PortForwardError as exc:
             raise ExecError(str(exc)) from exc
         from kubernetes.client.exceptions import ApiException
-        from kubernetes.stream.ws_client import websocket_call
-        from websocket import WebSocketConnectionClosedException, WebSocketException
+        from kubernetes.stream.ws_client import ERROR_CHANNEL, websocket_call
+        from websocket import WebSocketException
 
         path = f"/api/v1/namespaces/{pods.namespace}/pods/{name}/exec"
         query: list[tuple[str, t.Any]] = [
@@ -91,10 +91,12 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
         try:
             try:
                 stream.write_stdin(stdin)
-            except WebSocketConnectionClosedException as exc:
-                # Nothing takes the input where there is no shell; the reason for it is lost with the connection.
-                raise NotStartedError(f"{where} ended before it had read its input") from exc
-            stream.run_forever(timeout=SECONDS)
+                stream.run_forever(timeout=SECONDS)
+            except WebSocketException as exc:
+                # Whoever hung up may have said why; where there is no shell that often comes before the input is taken.
+                stream.close()
+                if not stream.peek_channel(ERROR_CHANNEL):
+                    raise NotStartedError(f"{where} ended before it had read its input: {exc}") from exc
             if stream.is_open():
                 raise ExecError(f"{where} did not end within {SECONDS:.0f} s")
             try:
@@ -103,7 +105,7 @@ def exec_runner(client: KubeClient, options: t.Mapping[str, t.Any]) -> Runner:
                 # Where there is no code, there was no process; the client takes the reason for one.
                 raise NotStartedError(f"{where} did not begin: {exc}") from exc
             return Done(code, stream.read_stdout(timeout=0), stream.read_stderr(timeout=0))
-        except (OSError, WebSocketException) as exc:
+        except OSError as exc:
             raise ExecError(f"{where} broke off: {exc}") from exc
         finally:
             stream.close()
