@@ -24,9 +24,10 @@ class CheckError(Exception):
 def findings_of(checkov: str, tree: pathlib.Path) -> tuple[list[dict[str, str]], int]:
     """(what checkov found, objects it looked at). It asks nobody: what it knows came with it."""
     command = [
-        checkov,
+        str(pathlib.Path(checkov).absolute()),
+        # From inside: below a hidden folder, such as ~/.cache, it would see nothing.
         "--directory",
-        str(tree),
+        ".",
         "--framework",
         "kubernetes",
         "--skip-download",
@@ -35,7 +36,7 @@ def findings_of(checkov: str, tree: pathlib.Path) -> tuple[list[dict[str, str]],
     ]
     command += ["--output", "json", "--soft-fail"]
     environment = {**os.environ, "LOG_LEVEL": "ERROR", "PYTHONPATH": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=environment, cwd=tree, capture_output=True, text=True, check=False, timeout=300)
     try:
         data = json.loads(done.stdout)
         summary = data.get("summary") or {}
