@@ -131,6 +131,7 @@ class Environment:
 
 
 # Written by the cluster itself, all the time.
+LEADER = "control-plane.alpha.kubernetes.io/leader"
 RESTLESS = {"Event", "Lease", "EndpointSlice", "Endpoints", "Node", "CSINode", "IPAddress", "ComponentStatus"}
 
 
@@ -144,6 +145,8 @@ def snapshot(client: KubeClient) -> dict[str, str]:
         for item in client.list_resource(resource)[0]:
             metadata = item["metadata"]
             if metadata["name"] == CONFIG_MAP:  # the report of the last run
+                continue
+            if LEADER in (metadata.get("annotations") or {}):  # renewed every few seconds
                 continue
             place = f"{resource.api_version}/{resource.kind} {metadata.get('namespace', '')}/{metadata['name']}"
             versions[place] = f"{metadata['uid']}:{metadata['resourceVersion']}"

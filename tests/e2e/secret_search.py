@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 import pathlib
+import re
 import threading
 import typing as t
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 
 OURS = "app.kubernetes.io/part-of=llm-platform"
-# In every Secret of the platform, and no secret.
-PUBLIC = frozenset({"username", "OPENAI_BASE_URL"})
+# In Secrets of the platform, and no secret: certificates are shown to whoever connects.
+PUBLIC = frozenset({"username", "OPENAI_BASE_URL", "ca.crt", "tls.crt"})
+# The line with which every key in this form begins and ends says nothing.
+PEM_LINE = re.compile(rb"-----(BEGIN|END) [A-Z ]+-----\n?")
 # A piece this long tells a value from all others, and saves whoever guesses the rest most of the work.
 PIECE = 20
 EVERY = 0.05
@@ -71,7 +74,7 @@ def values_of(client: KubeClient) -> list[Value]:
     for secret in client.list("v1", "Secret", label_selector=OURS):
         metadata = secret["metadata"]
         for key, encoded in (secret.get("data") or {}).items():
-            raw = base64.b64decode(encoded)
+            raw = PEM_LINE.sub(b"", base64.b64decode(encoded)).strip()
             if key not in PUBLIC and raw:
                 tenants = key == "OPENAI_API_KEY"
                 found.append(Value(f"{metadata['namespace']}/{metadata['name']}:{key}", raw, token=tenants))
