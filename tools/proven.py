@@ -1,11 +1,12 @@
 # Copyright (c) 2026, wmx.llm_platform contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the README's table "What is proven where" equal to the evidence.
+"""Keep docs/proven.md, and what the README says of it, equal to the evidence.
 
 usage: tools/proven.py [evidence/local/latest.json]
 
 With an evidence file, its checks replace docs/proven.json, which is committed because evidence itself is not.
-Then the table is written from docs/proven.json and docs/not-proven.yml. A claim that failed is refused.
+Then the page of claims is written from docs/proven.json, and the README's table of what is not proven from
+docs/not-proven.yml. A claim that failed is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "proven.md"
 PROVEN = ROOT / "docs" / "proven.json"
 NOT_PROVEN = ROOT / "docs" / "not-proven.yml"
 BEGIN = "<!-- proven: begin (make evidence writes this) -->"
@@ -37,27 +39,54 @@ def proven_of(evidence: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-def table() -> str:
+def claims() -> str:
+    """The table of docs/proven.md."""
     lines = ["| what | where | how |", "|---|---|---|"]
-    for row in json.loads(PROVEN.read_text(encoding="utf-8")):
+    for row in _rows():
         where = "local, partly simulated" if row["simulated"] else "local"
         lines.append(f"| {row['claim'].rstrip('.')} | {where} | `{row['id']}` |")
+    return "\n".join(lines)
+
+
+def summary() -> str:
+    """What the README says: how much is proven, and everything that is not."""
+    rows = _rows()
+    simulated = sum(row["simulated"] for row in rows)
+    lines = [
+        "| what | where | how |",
+        "|---|---|---|",
+        f"| [{len(rows)} claims](docs/proven.md), each by its probe or test | local, {simulated} of them partly simulated |"
+        " `make evidence` |",
+    ]
     not_proven = yaml.safe_load(NOT_PROVEN.read_text(encoding="utf-8"))
     lines += [f"| {row['what']} | {WORDS[row['where']]} | {row['instead']} |" for row in not_proven]
     return "\n".join(lines)
 
 
-def with_table(readme: str) -> str:
-    before, rest = readme.split(BEGIN)
+def between_marks(text: str, body: str) -> str:
+    before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{body}\n{END}{after}"
+
+
+def written() -> dict[pathlib.Path, str]:
+    """Each file's text as it has to be."""
+    return {
+        path: between_marks(path.read_text(encoding="utf-8"), body)
+        for path, body in ((README, summary()), (PAGE, claims()))
+    }
+
+
+def _rows() -> list[dict[str, t.Any]]:
+    return t.cast("list[dict[str, t.Any]]", json.loads(PROVEN.read_text(encoding="utf-8")))
 
 
 def main(arguments: list[str]) -> None:
     if arguments:
         rows = proven_of(json.loads(pathlib.Path(arguments[0]).read_text(encoding="utf-8")))
         PROVEN.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, text in written().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

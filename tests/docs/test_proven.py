@@ -1,6 +1,6 @@
 # Copyright (c) 2026, wmx.llm_platform contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The README's table says what the evidence says, for every claim there is."""
+"""The page of claims and the README say what the evidence says, for every claim there is."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def claims_in(value: object) -> t.Iterator[str]:
             yield from claims_in(inner)
 
 
-def test_the_table_is_the_one_that_the_evidence_gives(proven: t.Any) -> None:
-    readme = proven.README.read_text(encoding="utf-8")
-    assert proven.with_table(readme) == readme, "run: python tools/proven.py"
+def test_the_tables_are_those_that_the_evidence_gives(proven: t.Any) -> None:
+    for path, text in proven.written().items():
+        assert path.read_text(encoding="utf-8") == text, "run: python tools/proven.py"
 
 
 def test_every_claim_of_the_roles_was_proven_before_it_was_printed(proven: t.Any) -> None:
@@ -62,4 +62,4 @@ def test_a_simulated_result_says_so(proven: t.Any, monkeypatch: pytest.MonkeyPat
     check = {"id": "model-answers", "claim": "A model answers", "ok": True, "simulated": True}
     monkeypatch.setattr(proven, "PROVEN", tmp_path / "proven.json")
     proven.PROVEN.write_text(json.dumps(proven.proven_of({"checks": [check]})), encoding="utf-8")
-    assert "| A model answers | local, partly simulated | `model-answers` |" in proven.table()
+    assert "| A model answers | local, partly simulated | `model-answers` |" in proven.claims()

@@ -30,8 +30,7 @@ async def load(world: World, story: t.Callable[[World], t.Awaitable[None]], clie
         await until(lambda: world.worked > BUDGET - 2 * RESERVED)
         await asyncio.sleep(0.3)
         world.over = True
-        await asyncio.sleep(0.1)
-        await until(lambda: not any(replica.tasks for replica in world.replicas))
+        await until(lambda: not any(replica.asking or replica.tasks for replica in world.replicas))
     finally:
         for task in replicas:
             task.cancel()

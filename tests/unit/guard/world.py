@@ -46,6 +46,7 @@ class Replica:
     def __init__(self, world: World, *, kept: bool) -> None:
         self.world = world
         self.tasks: set[asyncio.Task[t.Any]] = set()
+        self.asking = 0
         self.reserving = types.SimpleNamespace(
             reserve_budget_for_request=self._reserve,
             release_budget_reservation=self._release,
@@ -112,10 +113,13 @@ class Replica:
 
     async def _clients_loop(self) -> None:
         while not self.world.over:
+            self.asking += 1
             try:
                 await self.request()
             except (SpentError, RefusedError, ConnectionError):
                 await self.world.pause()
+            finally:
+                self.asking -= 1
 
     async def _write_loop(self) -> None:
         while True:
