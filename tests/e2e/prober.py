@@ -27,9 +27,10 @@ PAUSE = 0.5
 
 @dataclass
 class Answers:
-    """(seconds since the beginning, status); 0 stands for no answer at all."""
+    """(seconds since the beginning, status); 0 stands for no answer at all. `said` is what came with the others."""
 
     seen: list[tuple[float, int]] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
 
     @property
     def refused(self) -> list[tuple[float, int]]:
@@ -47,7 +48,8 @@ class Answers:
     def __str__(self) -> str:
         codes = sorted({status for _when, status in self.refused})
         refused = f"{len(self.refused)} not answered ({', '.join(map(str, codes))}) within {self.outage} s"
-        return f"{len(self.seen)} requests, {refused if self.refused else 'all answered'}"
+        summary = f"{len(self.seen)} requests, {refused if self.refused else 'all answered'}"
+        return "\n".join([summary, *sorted(self.said)])
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Tenant:
     secret: str
     model: str
 
-    def ask(self) -> int:
-        """The status of one small completion, over a connection of its own."""
+    def ask(self) -> tuple[int, str]:
+        """The status and, unless it is 200, the text of one small completion, over a connection of its own."""
         options = {"kubeconfig": str(self.kubeconfig)}
         client = KubeClient.from_options(options)
         held = client.get(Ref("", "v1", "Secret", self.namespace, self.secret))
@@ -77,14 +79,14 @@ class Tenant:
                     timeout=20,
                     retries=False,
                 )
-        except (PortForwardError, urllib3.exceptions.HTTPError):
-            return 0
-        return answer.status
+        except (PortForwardError, urllib3.exceptions.HTTPError) as error:
+            return 0, str(error)
+        return answer.status, "" if answer.status == 200 else answer.data.decode(errors="replace")
 
     def settled(self, seconds: float = 60.0) -> int:
         """The status once it is 200, or the last one in time."""
         until = time.monotonic() + seconds
-        while (status := self.ask()) != 200 and time.monotonic() < until:
+        while (status := self.ask()[0]) != 200 and time.monotonic() < until:
             time.sleep(PAUSE)
         return status
 
@@ -96,7 +98,9 @@ class Tenant:
         def work() -> None:
             while not stop.wait(PAUSE):
                 asked = time.monotonic() - began
-                answers.seen.append((asked, self.ask()))
+                status, text = self.ask()
+                answers.seen.append((asked, status))
+                answers.said |= {text} - {""}
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()

@@ -24,6 +24,7 @@ SECRET = Ref("", "v1", "Secret", "llm-gateway", "litellm-secrets")
 SALT, MASTER = "LITELLM_SALT_KEY", "PROXY_MASTER_KEY"
 OTHER = f"sk-{'0123456789abcdef' * 4}"
 RENDER = "wmx.llm_platform.render"
+ROLLOUT_SECONDS = 60
 
 
 def test_the_search_finds_a_value_in_every_form(tmp_path: pathlib.Path) -> None:
@@ -147,4 +148,6 @@ def test_a_password_and_the_master_key_are_replaced_while_a_tenant_asks(gateway:
     assert tenant.settled() == 200
     assert data_of(gateway)[MASTER] != before
     assert len(answers.seen) > 10
-    assert answers.outage < 15, str(answers)
+    # A replica that rolls last may have to log in anew with the password before; then it is not the key that is wrong.
+    assert {status for _when, status in answers.refused} <= {503}, str(answers)
+    assert answers.outage < ROLLOUT_SECONDS, str(answers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import accounting, settings
+from . import accounting, outages, settings
 from .asgi import LOG, App, Gate, Guard
 
 
@@ -45,6 +45,7 @@ def install() -> None:
     keeper = wiring.keeper()
     install_into(app, gate=keeper)
     accounting.mend()
+    outages.mend()
     wiring.start(keeper)
 
 
