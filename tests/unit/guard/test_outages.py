@@ -12,6 +12,7 @@ import pytest
 REFUSED = [
     "Authentication failed against database server, the provided database credentials for `litellm` are not valid.",
     "Authentication failed against the database server, the provided database credentials are not valid",
+    'password authentication failed for user "litellm"',
 ]
 
 

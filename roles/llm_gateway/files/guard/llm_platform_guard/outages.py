@@ -14,7 +14,10 @@ import typing as t
 
 from .accounting import demand
 
-_REFUSED: t.Final = re.compile(r"authentication failed against (the )?database server", re.IGNORECASE)
+# As Prisma says it, and as PostgreSQL does.
+_REFUSED: t.Final = re.compile(
+    r"authentication failed against (the )?database server|password authentication failed for user", re.IGNORECASE
+)
 _JUDGE: t.Final = "is_database_service_unavailable_error"
 
 

@@ -21,9 +21,9 @@ const PRISMA_PARAMETERS = [
 // The adapter has no mapping for name and name[], which LiteLLM selects: show them as text and text[].
 const SHOWN_AS = { 19: 25, 1003: 1009 };
 
-// What the driver says when the server is away, unreachable, unknown to the DNS, shutting down, or has a new password.
+// What the driver says when the server is away, unreachable, unknown to the DNS, or shutting down.
 const LOST =
-  /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|57P0|08|28P01)|terminated|timeout|Connection ended|not queryable/;
+  /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|57P0|08)|terminated|timeout|Connection ended|not queryable/;
 const LOST_FOR_MS = 2000;
 const CONNECT_TIMEOUT_MS = 5000;
 
