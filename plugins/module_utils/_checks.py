@@ -104,12 +104,21 @@ class Observation:
     table: dict[str, t.Any] = field(default_factory=dict)
 
 
-def run_probe(claim: Claim, probe: t.Callable[[], Observation], clock: t.Callable[[], float] = time.monotonic) -> Check:
-    """Carry out a probe; a claim holds only when the probe ran, saw something and found no fault."""
+def run_probe(
+    claim: Claim,
+    probe: t.Callable[[], Observation],
+    ends: tuple[type[Exception], ...] = (),
+    clock: t.Callable[[], float] = time.monotonic,
+) -> Check:
+    """Carry out a probe; a claim holds only when the probe ran, saw something and found no fault.
+
+    What `ends` names means, like a ProbeError, that it could not run.
+    """
+    stops: tuple[type[Exception], ...] = (ProbeError, *ends)
     began = clock()
     try:
         seen = probe()
-    except ProbeError as exc:
+    except stops as exc:
         return claim.not_run(str(exc), clock() - began)
     if not seen.facts and not seen.faults:
         return claim.not_run("the probe found nothing to look at", clock() - began)

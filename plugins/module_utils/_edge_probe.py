@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-import time
 import typing as t
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -26,18 +24,14 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     Claim,
     Observation,
     ProbeError,
-    run_probe,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._edge_probe_entrance import Entrance
 from ansible_collections.wmx.llm_platform.plugins.module_utils._edge_probe_stage import Limits, Stage
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import model_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_inside import Inside
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import carry_out
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
-from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import (
-    LiteLLMError,
-    open_litellm,
-    read_master_key,
-)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import open_litellm, read_master_key
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
     Dial,
     PortForwardError,
@@ -47,6 +41,9 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward impo
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Guests
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
+
+if t.TYPE_CHECKING:
+    from contextlib import ExitStack
 
 PROBES: t.Final[dict[str, tuple[Claim, t.Callable[[Stage], Observation]]]] = {
     "tls": (_edge_probe_tls.CLAIM, _edge_probe_tls.observe),
@@ -58,40 +55,10 @@ PROBES: t.Final[dict[str, tuple[Claim, t.Callable[[Stage], Observation]]]] = {
 
 
 def probe(params: t.Mapping[str, t.Any]) -> tuple[list[Check], list[str]]:
-    """All checks asked for, and warnings. What cannot be reached is a failed check."""
-    kinds = params["kinds"]
-    began = time.monotonic()
-    with ExitStack() as stack:
-        try:
-            stage = _reach(stack, params)
-            stage.guests.remove_leftovers()
-        except (ProbeError, LiteLLMError) as exc:
-            return [PROBES[kind][0].not_run(str(exc), time.monotonic() - began) for kind in kinds], []
-        return carry_out(stage, kinds)
+    return carry_out(PROBES, params["kinds"], partial(_reach, params))
 
 
-def carry_out(stage: Stage, kinds: t.Sequence[str]) -> tuple[list[Check], list[str]]:
-    """One after the other: all requests of the controller come from one address, which is limited."""
-    warnings: list[str] = []
-    try:
-        checks = [run_probe(PROBES[kind][0], partial(_guarded, PROBES[kind][1], stage)) for kind in kinds]
-    finally:
-        try:
-            stage.guests.remove()
-        except LiteLLMError as exc:
-            warnings.append(f"the probe's teams could not be removed, the next probe will try again: {exc}")
-    return checks, warnings
-
-
-def _guarded(observe: t.Callable[[Stage], Observation], stage: Stage) -> Observation:
-    """What cannot be asked ends one probe, not all."""
-    try:
-        return observe(stage)
-    except (LiteLLMError, KubeError) as exc:
-        raise ProbeError(str(exc)) from exc
-
-
-def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Stage:
+def _reach(params: t.Mapping[str, t.Any], stack: ExitStack) -> Stage:
     if not params["models"]:
         raise ProbeError("there is no model to ask")
     edge = params["edge"]

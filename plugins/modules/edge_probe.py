@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.probe
   - wmx.llm_platform.serving
 attributes:
   check_mode:
@@ -37,7 +38,7 @@ options:
       - V(allow_list) asks each entrance, also from a pod like a tenant's, for every route of LiteLLM's own description
         and for disguised ones, and with the master key for some that LiteLLM answers it.
       - V(body) sends bodies at the limit and beyond it.
-      - V(spoof) slips in headers and body fields and looks at what the model received.
+      - V(spoof) slips in headers and body fields and looks at what a simulator says that it received.
       - V(rate) floods the internal entrance from one address and asks from another one meanwhile.
     type: list
     elements: str
@@ -127,32 +128,11 @@ options:
           - Requests that may come at once.
         type: int
         required: true
-  models:
-    description:
-      - The models to use. V(spoof) needs a simulator, which keeps a log of what it receives.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - Name of the model's Service.
-        type: str
-        required: true
-      served_name:
-        description:
-          - The name that clients use. O(models[].name) when left out.
-        type: str
   image:
     description:
       - Image for the pods of V(allow_list) and V(rate). It must have C(python3) and be one that the cluster can pull.
     type: str
     required: true
-  timeout:
-    description:
-      - Seconds until a pod that does not finish, or a silent server, counts as dead.
-    type: float
-    default: 120.0
 """
 
 EXAMPLES = r"""
@@ -201,7 +181,7 @@ import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._edge_probe import PROBES, probe
-from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import MODEL_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import MODELS_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import SERVING_SPEC
 
@@ -237,10 +217,9 @@ SPEC: t.Final[dict[str, t.Any]] = {
         "required": True,
         "options": {name: {"type": "int", "required": True} for name in ("body_bytes", "requests", "seconds", "burst")},
     },
-    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    **MODELS_SPEC,
     "serving": {"type": "dict", "required": True, "options": SERVING_SPEC},
     "image": {"type": "str", "required": True},
-    "timeout": {"type": "float", "default": 120.0},
 }
 
 

@@ -17,6 +17,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.probe
   - wmx.llm_platform.serving
 attributes:
   check_mode:
@@ -36,26 +37,11 @@ options:
       - V(fallback) lets one request to each model of O(fallbacks) fail and looks at what both models received. Requests
         of others do not fail.
       - V(cache) sends one long prompt as several teams and looks at the model's counters.
+      - All but V(admin_routes) need models that are simulators, which keep a log of what they receive.
     type: list
     elements: str
     choices: [admin_routes, spoof, fallback, cache]
     default: [admin_routes, spoof, fallback, cache]
-  models:
-    description:
-      - The models to use. V(spoof), V(fallback) and V(cache) need simulators, which keep a log of what they receive.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - Name of the model's Service.
-        type: str
-        required: true
-      served_name:
-        description:
-          - The name that clients use. O(models[].name) when left out.
-        type: str
   fallbacks:
     description:
       - Which models answer for others, by the names that clients use. Without any, V(fallback) does not run and its
@@ -97,11 +83,6 @@ options:
       - Image for the pod of V(admin_routes). It must have C(python3) and be one that the cluster can pull.
     type: str
     required: true
-  timeout:
-    description:
-      - Seconds until a pod that does not finish, or a silent server, counts as dead.
-    type: float
-    default: 120.0
 """
 
 EXAMPLES = r"""
@@ -147,10 +128,10 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module i
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import (
     ENTRANCE_SPEC,
     FALLBACK_SPEC,
-    MODEL_SPEC,
     PROBES,
     probe,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import MODELS_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import SERVING_SPEC
 
@@ -160,12 +141,11 @@ if t.TYPE_CHECKING:
 SPEC: t.Final[dict[str, t.Any]] = {
     **GATEWAY_SPEC,
     "kinds": {"type": "list", "elements": "str", "choices": list(PROBES), "default": list(PROBES)},
-    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    **MODELS_SPEC,
     "serving": {"type": "dict", "required": True, "options": SERVING_SPEC},
     "fallbacks": {"type": "list", "elements": "dict", "default": [], "options": FALLBACK_SPEC},
     "entrance": {"type": "dict", "options": ENTRANCE_SPEC},
     "image": {"type": "str", "required": True},
-    "timeout": {"type": "float", "default": 120.0},
 }
 
 

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.probe.priced
 attributes:
   check_mode:
     support: full
@@ -48,42 +49,6 @@ options:
     elements: str
     choices: [answers, wrong_model, expired_key, rate_limit, revoked_key, over_budget, spend]
     default: [answers, wrong_model, expired_key, rate_limit, revoked_key, over_budget, spend]
-  models:
-    description:
-      - The models that tenants may use.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - Name of the model's Service.
-        type: str
-        required: true
-      served_name:
-        description:
-          - The name that requests carry. O(models[].name) when left out.
-        type: str
-      price:
-        description:
-          - What a token should cost, in dollars.
-        type: dict
-        suboptions:
-          input_per_token:
-            description:
-              - Dollars for one prompt token.
-            type: float
-            default: 0.0
-          output_per_token:
-            description:
-              - Dollars for one generated token.
-            type: float
-            default: 0.0
-      max_output_tokens:
-        description:
-          - The most tokens that one answer may have.
-        type: int
-        default: 512
   serving:
     description:
       - Where the models run. Without it what they received and counted is not looked at, and V(spend) is not ok.
@@ -133,11 +98,6 @@ options:
       - Seconds until what was bought must be in the ledger.
     type: float
     default: 45.0
-  timeout:
-    description:
-      - Seconds until a silent server counts as dead.
-    type: float
-    default: 60.0
 """
 
 EXAMPLES = r"""
@@ -188,7 +148,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module i
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import (
     CLAIMS,
-    MODEL_SPEC,
+    PRICED_MODELS_SPEC,
     SERVING_SPEC,
     probe,
 )
@@ -199,12 +159,11 @@ if t.TYPE_CHECKING:
 SPEC: t.Final[dict[str, t.Any]] = {
     **GATEWAY_SPEC,
     "kinds": {"type": "list", "elements": "str", "choices": list(CLAIMS), "default": list(CLAIMS)},
-    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    **PRICED_MODELS_SPEC,
     "serving": {"type": "dict", "options": SERVING_SPEC},
     "requests": {"type": "int", "default": 200},
     "cache_ttl": {"type": "float", "default": 10.0},
     "ledger_timeout": {"type": "float", "default": 45.0},
-    "timeout": {"type": "float", "default": 60.0},
 }
 
 

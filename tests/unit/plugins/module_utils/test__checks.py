@@ -23,7 +23,7 @@ CLAIM = Claim("it-works", "live", "It works.", "an answer")
 
 def test_a_probe_that_saw_what_it_should_makes_an_ok_check() -> None:
     ticks = iter((1.0, 3.5))
-    check = run_probe(CLAIM, lambda: Observation(facts=["an answer"], simulated=True), lambda: next(ticks))
+    check = run_probe(CLAIM, lambda: Observation(facts=["an answer"], simulated=True), clock=lambda: next(ticks))
     assert check == {
         "id": "it-works",
         "class": "live",

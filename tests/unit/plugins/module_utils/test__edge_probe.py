@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.wmx.llm_platform.plugins.module_utils import _gateway_probe_routes
 from ansible_collections.wmx.llm_platform.plugins.module_utils import _gateway_probe_stage as gateway_stage
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import validate_check
-from ansible_collections.wmx.llm_platform.plugins.module_utils._edge_probe import PROBES, carry_out
+from ansible_collections.wmx.llm_platform.plugins.module_utils._edge_probe import PROBES
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import carry_out
 from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.fake_edge import LIMITS, WIDE, FakeEdge
 
 if t.TYPE_CHECKING:
@@ -22,7 +23,7 @@ if t.TYPE_CHECKING:
 def check(folder: pathlib.Path, kind: str, *, public: bool = True, **wrong: t.Any) -> dict[str, t.Any]:
     edge = FakeEdge(folder, LIMITS if kind == "rate" else WIDE, **wrong)
     with edge.stage(public=public) as place:
-        (found,), warnings = carry_out(place, [kind])
+        (found,), warnings = carry_out(PROBES, [kind], lambda _stack: place)
     assert not warnings
     assert not edge.guarded.teams, "guests were left behind"
     assert found["id"] == PROBES[kind][0].id
