@@ -74,7 +74,8 @@ evidence: machine ## Deploy, run every probe (destructive ones and the lifecycle
 bench: up ## Measure ours and the usual tools side by side, write build/bench.json (ARGS=--growth goes on to 10,000 objects and 1,000 tenants)
 	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench --site $(INVENTORY) $(ARGS)
 	python -m tests.bench.pin
-	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench.gateway
+	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench.hops
+	KUBECONFIG=$(RUN)/kubeconfig KUBECTL=$(RUN)/bin/kubectl python -m tests.bench.picker
 	KUBECONFIG=$(RUN)/kubeconfig python -m tests.bench.tenants $(filter --growth,$(ARGS))
 
 ##@ Checks, one by one
