@@ -36,12 +36,17 @@ def _secrets(tree: Tree) -> Iterator[Found]:
         for where, container in item.containers():
             for variable in container.get("env") or ():
                 value = variable.get("value") or ""
-                # $(NAME) takes the value of another variable, which may well come from a Secret.
-                if value and _SECRET_NAME.search(variable["name"]) and not re.fullmatch(r"\$\([\w.-]+\)", value):
+                if value and _SECRET_NAME.search(variable["name"]) and not _refers(value, container):
                     yield item, f"{where} sets {variable['name']} as plain text", fix
         for place, text in _texts(item.object, ""):
             if _SECRET_URL.search(text) or _SECRET_VALUE.search(text):
                 yield item, f"{place} looks like a credential", fix
+
+
+def _refers(value: str, container: Mapping[str, t.Any]) -> bool:
+    """Whether it says where the secret is: another variable, which may well come from a Secret, or a volume's file."""
+    mounts = tuple(f"{mount['mountPath'].rstrip('/')}/" for mount in container.get("volumeMounts") or ())
+    return bool(re.fullmatch(r"\$\([\w.-]+\)", value)) or value.removeprefix("file:").startswith(mounts)
 
 
 def _texts(value: t.Any, place: str) -> Iterator[tuple[str, str]]:

@@ -48,9 +48,12 @@ GOOD: list[dict[str, t.Any]] = [
                             "env": [
                                 {"name": "API_KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
                                 {"name": "DATABASE_PASSWORD", "value": "$(API_KEY)"},
+                                {"name": "HUB_TOKEN", "value": "/run/secrets/hub/token"},
+                                {"name": "DNS_TOKEN", "value": "file:/run/secrets/hub/token"},
                                 {"name": "DATABASE_URL", "value": "postgresql://user:$(API_KEY)@postgres/db"},
                                 {"name": "MAX_TOKENS", "value": "512"},
                             ],
+                            "volumeMounts": [{"name": "hub", "mountPath": "/run/secrets/hub"}],
                             "readinessProbe": {"tcpSocket": {"port": 80}},
                             "livenessProbe": {"tcpSocket": {"port": 80}},
                             "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"memory": "1Mi"}},
