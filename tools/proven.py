@@ -51,12 +51,11 @@ def claims() -> str:
 def summary() -> str:
     """What the README says: how much is proven, and everything that is not."""
     rows = _rows()
-    simulated = sum(row["simulated"] for row in rows)
+    where = f"local, {sum(row['simulated'] for row in rows)} of them partly simulated"
     lines = [
         "| what | where | how |",
         "|---|---|---|",
-        f"| [{len(rows)} claims](docs/proven.md), each by its probe or test | local, {simulated} of them partly simulated |"
-        " `make evidence` |",
+        f"| [{len(rows)} claims](docs/proven.md), each by its probe or test | {where} | `make evidence` |",
     ]
     not_proven = yaml.safe_load(NOT_PROVEN.read_text(encoding="utf-8"))
     lines += [f"| {row['what']} | {WORDS[row['where']]} | {row['instead']} |" for row in not_proven]

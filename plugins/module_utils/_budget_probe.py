@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_attacks import (
@@ -25,6 +24,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_out
     observe_recovery,
     observe_redis,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_replica import REPLICA, observe_replica
 from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe_scene import Scene, Timing, Workload
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     Check,
@@ -33,13 +33,19 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     ProbeError,
     run_probe,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import ModelPod
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import UNREACHABLE, with_guests
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
-from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._pod_exec import exec_runner
+from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
+    PortForwardError,
+    forward,
+    kubernetes_dial,
+    service_targets,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._secret_contract import Pods
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_reach import reach
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Effort
-from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
 
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLM
@@ -47,7 +53,8 @@ if t.TYPE_CHECKING:
 ATTACKS: t.Final = "attacks"
 WITHOUT_POSTGRES: t.Final = "postgres"
 WITHOUT_REDIS: t.Final = "redis"
-KINDS: t.Final = (ATTACKS, WITHOUT_POSTGRES, WITHOUT_REDIS)
+WITHOUT_REPLICA: t.Final = "replica"
+KINDS: t.Final = (ATTACKS, WITHOUT_REPLICA, WITHOUT_POSTGRES, WITHOUT_REDIS)
 _FEWEST: t.Final = 2
 _EMPTY: t.Final = "REDISCLI_AUTH=$(cat /run/secrets/redis/password) redis-cli FLUSHALL"
 WORKLOAD_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
@@ -61,6 +68,8 @@ def claims_of(kinds: t.Collection[str]) -> list[Claim]:
     claims = []
     if ATTACKS in kinds:
         claims += [HOLDS, CANCEL]
+    if WITHOUT_REPLICA in kinds:
+        claims.append(REPLICA)
     if WITHOUT_POSTGRES in kinds:
         claims.append(POSTGRES)
     if WITHOUT_REDIS in kinds:
@@ -76,30 +85,15 @@ def probe(params: t.Mapping[str, t.Any]) -> tuple[list[Check], list[str]]:
     if not params["disposable"]:
         reason = "the environment is not disposable, and this breaks it on purpose: set llm_disposable where it is"
         return [claim.not_run(reason) for claim in claims], []
-    began = time.monotonic()
-    warnings: list[str] = []
-    with ExitStack() as stack:
-        try:
-            scene = _set(stack, params)
-        except (ProbeError, LiteLLMError, KubeError) as exc:
-            return [claim.not_run(str(exc), time.monotonic() - began) for claim in claims], []
-        try:
-            checks = _carry_out(scene, params)
-        finally:
-            try:
-                scene.guests.remove()
-            except LiteLLMError as exc:
-                warnings.append(f"the probe's teams could not be removed, the next probe will try again: {exc}")
-    return checks, warnings
+    return with_guests(claims, partial(_set, params), partial(_carry_out, params))
 
 
-def _set(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Scene:
-    stage = reach(stack, {**params, "requests": 0}, Effort())
+def _set(params: t.Mapping[str, t.Any], stack: ExitStack) -> Scene:
+    stage = reach({**params, "requests": 0}, Effort(), stack)
     stage.demand_replicas(_FEWEST)
     model = stage.priced()
     if not model.witness.simulated:
         raise ProbeError("what a budget really bought is read from the simulator's log, and this model keeps none")
-    stage.guests.remove_leftovers()
     admins: list[LiteLLM] = [t.cast("LiteLLM", replica.admin) for replica in stage.replicas]
     clients = [
         Client(replica.name, admin.url, timeout=params["timeout"])
@@ -107,15 +101,21 @@ def _set(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Scene:
     ]
     log = stack.enter_context(ModelLog(model.witness.pods, model.witness.key))
     timing = Timing(params["cache_ttl"], params["flush_seconds"], params["reset_seconds"])
-    return Scene(clients, admins[0], stage.guests, model, log, timing)
+    others = [other for other in stage.models if other is not model]
+    return Scene(clients, admins[0], stage.guests, model, log, timing, stage.replicas, others)
 
 
-def _carry_out(scene: Scene, params: t.Mapping[str, t.Any]) -> list[Check]:
+def _carry_out(params: t.Mapping[str, t.Any], scene: Scene) -> list[Check]:
     kube = KubeClient.from_options(params)
     recovered = Recovered(simulated=scene.model.witness.simulated)
     checks: list[Check] = []
     if ATTACKS in params["kinds"]:
         checks += _both(scene)
+    if WITHOUT_REPLICA in params["kinds"]:
+        place = _place(params, scene)
+        pods = partial(_pods, kube, params, place, scene.model.witness.key)
+        workload = Workload(kube, params["serving"]["namespace"], "Deployment", place)
+        checks.append(_one(REPLICA, lambda: observe_replica(scene, workload, pods)))
     if WITHOUT_POSTGRES in params["kinds"]:
         checks.append(_one(POSTGRES, lambda: observe_postgres(scene, _workload(kube, params, "database"), recovered)))
     if WITHOUT_REDIS in params["kinds"]:
@@ -150,13 +150,24 @@ def _both(scene: Scene) -> list[Check]:
 
 
 def _one(claim: Claim, observe: t.Callable[[], Observation]) -> Check:
-    def guarded() -> Observation:
-        try:
-            return observe()
-        except (LiteLLMError, KubeError) as exc:
-            raise ProbeError(str(exc)) from exc
+    return run_probe(claim, observe, UNREACHABLE)
 
-    return run_probe(claim, guarded)
+
+def _place(params: t.Mapping[str, t.Any], scene: Scene) -> str:
+    """The name of the model's objects."""
+    (found,) = (item["name"] for item in params["models"] if (item["served_name"] or item["name"]) == scene.model.name)
+    return str(found)
+
+
+@contextmanager
+def _pods(kube: KubeClient, params: t.Mapping[str, t.Any], name: str, key: str | None) -> t.Iterator[list[ModelPod]]:
+    with ExitStack() as stack:
+        try:
+            dial = kubernetes_dial(params)
+            targets = service_targets(kube, params["serving"]["namespace"], name, params["serving"]["port"])
+            yield [ModelPod(target.pod, stack.enter_context(forward(dial, target)).url, key) for target in targets]
+        except PortForwardError as exc:
+            raise ProbeError(str(exc)) from exc
 
 
 def _workload(kube: KubeClient, params: t.Mapping[str, t.Any], which: str) -> Workload:

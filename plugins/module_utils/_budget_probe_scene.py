@@ -24,6 +24,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_sta
     Guests,
     Key,
     Model,
+    Replica,
     Team,
 )
 
@@ -57,6 +58,9 @@ class Scene:
     model: Model
     log: ModelLog
     timing: Timing
+    replicas: t.Sequence[Replica] = ()
+    others: t.Sequence[Model] = ()
+    """The models that the model may fall back to."""
 
     def one(self, attack: Attack = _PLAIN, work: t.Sequence[Work] = ()) -> float:
         """What the dearest single request of an attack can cost; its prompt's length is known from `work`, if any."""
@@ -155,6 +159,27 @@ class Workload:
             yield
         finally:
             self._scale(replicas)
+
+    @contextmanager
+    def at_least(self, replicas: int, seconds: float) -> t.Iterator[None]:
+        """So many ready pods, if there are fewer; whatever happens, there are as many as before in the end."""
+        before = self._kube.get_json(self._path)
+        count = int((before.get("spec") or {}).get("replicas") or 0)
+        labels = before["spec"]["selector"]["matchLabels"]
+        self._selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+        try:
+            if count < replicas:
+                self._scale(replicas)
+            self._until(lambda: self._ready() >= replicas, seconds, f"has fewer than {replicas} ready replicas")
+            yield
+            self._until(lambda: self._ready() >= replicas, seconds, f"did not come back to {replicas} ready replicas")
+        finally:
+            if count < replicas:
+                self._scale(count)
+                self._until(lambda: len(self._pods()) <= count, seconds, f"has more than {count} replicas")
+
+    def _ready(self) -> int:
+        return sum(pod_readiness(pod).state == "ready" for pod in self._pods())
 
     def wait_gone(self, seconds: float = 30.0) -> None:
         self._until(lambda: not self._pods(), seconds, "still runs")

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
-from contextlib import ExitStack
 from functools import partial
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import (
@@ -22,13 +20,17 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     Claim,
     Observation,
     ProbeError,
-    run_probe,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_inside import Inside
-from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import Model, ModelPod
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import (
+    Model,
+    ModelPod,
+    model_targets,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_stage import Replica, Stage
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import carry_out
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
-from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError, open_litellm
+from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import open_litellm
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
     Dial,
     PortForwardError,
@@ -39,15 +41,14 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward impo
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Guests
 from ansible_collections.wmx.llm_platform.plugins.module_utils._transport import KubeError
 
+if t.TYPE_CHECKING:
+    from contextlib import ExitStack
+
 PROBES: t.Final[dict[str, tuple[Claim, t.Callable[[Stage], Observation]]]] = {
     "admin_routes": (_gateway_probe_routes.CLAIM, _gateway_probe_routes.observe),
     "spoof": (_gateway_probe_spoof.CLAIM, _gateway_probe_spoof.observe),
     "fallback": (_gateway_probe_fallback.CLAIM, _gateway_probe_fallback.observe),
     "cache": (_gateway_probe_cache.CLAIM, _gateway_probe_cache.observe),
-}
-MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "name": {"type": "str", "required": True},
-    "served_name": {"type": "str"},
 }
 ENTRANCE_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "host": {"type": "str", "required": True},
@@ -60,40 +61,10 @@ FALLBACK_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
 
 
 def probe(params: t.Mapping[str, t.Any]) -> tuple[list[Check], list[str]]:
-    """All checks asked for, and warnings. What cannot be reached is a failed check."""
-    kinds = params["kinds"]
-    began = time.monotonic()
-    with ExitStack() as stack:
-        try:
-            stage = _reach(stack, params)
-            stage.guests.remove_leftovers()
-        except (ProbeError, LiteLLMError) as exc:
-            return [PROBES[kind][0].not_run(str(exc), time.monotonic() - began) for kind in kinds], []
-        return carry_out(stage, kinds)
+    return carry_out(PROBES, params["kinds"], partial(_reach, params))
 
 
-def carry_out(stage: Stage, kinds: t.Sequence[str]) -> tuple[list[Check], list[str]]:
-    """One after the other: they look at the same counters and logs."""
-    warnings: list[str] = []
-    try:
-        checks = [run_probe(PROBES[kind][0], partial(_guarded, PROBES[kind][1], stage)) for kind in kinds]
-    finally:
-        try:
-            stage.guests.remove()
-        except LiteLLMError as exc:
-            warnings.append(f"the probe's teams could not be removed, the next probe will try again: {exc}")
-    return checks, warnings
-
-
-def _guarded(observe: t.Callable[[Stage], Observation], stage: Stage) -> Observation:
-    """What cannot be asked ends one probe, not all."""
-    try:
-        return observe(stage)
-    except (LiteLLMError, KubeError) as exc:
-        raise ProbeError(str(exc)) from exc
-
-
-def _reach(stack: ExitStack, params: t.Mapping[str, t.Any]) -> Stage:
+def _reach(params: t.Mapping[str, t.Any], stack: ExitStack) -> Stage:
     if not params["models"]:
         raise ProbeError("there is no model to ask")
     gateway = params["gateway"]
@@ -132,8 +103,8 @@ def model_of(
 ) -> Model:
     serving, served = params["serving"], item["served_name"] or item["name"]
     key = read_key(kube, {**serving, "name": served}) if serving["api_key_secret"] else None
-    targets = service_targets(kube, serving["namespace"], item["name"], serving["port"])
+    targets = model_targets(kube, serving, item)
     urls = [(target.pod, stack.enter_context(forward(dial, target)).url) for target in targets]
     # The pods of one Service run one image.
     _version, simulated = ChatClient(urls[0][1], served, timeout=params["timeout"]).version()
-    return Model(served, tuple(ModelPod(pod, url, key) for pod, url in urls), simulated)
+    return Model(served, tuple(ModelPod(pod, url, key) for pod, url in urls), simulated, item["name"])

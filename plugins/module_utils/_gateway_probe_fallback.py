@@ -52,7 +52,7 @@ def _observe_pair(stage: Stage, seen: Observation, name: str, other: str) -> Non
             if not requests:
                 seen.faults.append(f"{where}: {model.name} received nothing")
             for request in requests:
-                seen.faults += routing_faults(f"{where}, at {model.name}", request.headers, request.body, key.team.id)
+                seen.faults += routing_faults(f"{where}, at {model.name}", model, request, key.team.id)
     verdict = "with the team's headers and salt" if not seen.faults else "not as it should"
     seen.facts.append(f"{name} failed, plain and streamed, and {other} answered {verdict}")
 

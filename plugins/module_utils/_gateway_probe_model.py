@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import read_gauges
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import ProbeError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import service_targets
+
+if t.TYPE_CHECKING:
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import Reader, Target
 
 try:
     import urllib3
@@ -23,6 +27,25 @@ except ImportError:  # said by ModelPod, so that the rest of the collection can 
 HITS: t.Final = "vllm:prefix_cache_hits_total"
 LOG: t.Final = "/simulator/requests"
 FAULTS: t.Final = "/simulator/faults"
+MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "name": {"type": "str", "required": True},
+    "served_name": {"type": "str"},
+    "services": {"type": "list", "elements": "str", "default": []},
+}
+MODELS_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    "timeout": {"type": "float", "default": 120.0},
+}
+
+
+def model_targets(client: Reader, serving: t.Mapping[str, t.Any], item: t.Mapping[str, t.Any]) -> list[Target]:
+    """All pods that may answer for a model, those of its canary included."""
+    services = item["services"] or [item["name"]]
+    return [
+        target
+        for service in services
+        for target in service_targets(client, serving["namespace"], service, serving["port"])
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def observe(stage: Stage) -> Observation:
             log = model.log()
             for route, trick, marker in batch:
                 received = [request for request in log if marker in request.text]
-                seen.faults += _received_faults(f"{route.path} with {trick.name}", received, key.team.id)
+                seen.faults += _received_faults(f"{route.path} with {trick.name}", model, received, key.team.id)
     seen.facts.append(
         f"{len(HEADERS)} headers and {len(BODY)} fields, each alone on {len(ALONE)} routes and all together on"
         f" {len(ROUTES)} forms of request: {len(everything)} requests, each found in the log of {model.name}"
@@ -190,11 +190,11 @@ def _ask(stage: Stage, model: Model, key: Key, one: tuple[Route, Trick, str]) ->
     return faults
 
 
-def _received_faults(where: str, requests: t.Sequence[Received], team: str) -> list[str]:
+def _received_faults(where: str, model: Model, requests: t.Sequence[Received], team: str) -> list[str]:
     if len(requests) != 1:
         return [f"{where}: the model received it {len(requests)} times"]
     request = requests[0]
-    faults = routing_faults(where, request.headers, request.body, team)
+    faults = routing_faults(where, model, request, team)
     if SPOOF in request.text:
         faults.append(f"{where}: the model received what was slipped in")
     if unknown := sorted(set(request.body) - EXPECTED):

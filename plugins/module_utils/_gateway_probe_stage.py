@@ -15,7 +15,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_as
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_ask import Attempt, Verdict
     from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_inside import Inside
-    from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import Model
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import Model, Received
     from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Guests, Key
 
 FAIRNESS: t.Final = "x-gateway-inference-fairness-id"
@@ -110,10 +110,11 @@ def new_marker() -> str:
     return f"probe-{secrets.token_hex(8)}"
 
 
-def routing_faults(place: str, headers: t.Mapping[str, str], body: t.Mapping[str, t.Any], team: str) -> list[str]:
-    """What is wrong with who a model was told that asks."""
+def routing_faults(place: str, model: Model, request: Received, team: str) -> list[str]:
+    """What is wrong with who a model was told that asks. An objective belongs to one model's pool."""
+    headers, body = request.headers, request.body
     found = {FAIRNESS: headers.get(FAIRNESS), OBJECTIVE: headers.get(OBJECTIVE), SALT: body.get(SALT)}
-    wanted = {FAIRNESS: team, OBJECTIVE: str(PRIORITY), SALT: team}
+    wanted = {FAIRNESS: team, OBJECTIVE: f"{model.path}-{PRIORITY}", SALT: team}
     return [
         f"{place}: {name} is {found[name]!r}, not {value!r}" for name, value in wanted.items() if found[name] != value
     ]

@@ -4,12 +4,20 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils import _catalog, _plan_edge
+from ansible_collections.wmx.llm_platform.plugins.module_utils import (
+    _catalog,
+    _plan_canary,
+    _plan_dns,
+    _plan_edge,
+    _plan_providers,
+    _plan_routing,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions, check_inventory
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_flows import Inputs, read_table
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway import (
@@ -20,7 +28,6 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway imp
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_images import plan_images
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_models import check_models
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_network import plan_flows
-from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import check_routing, routing_options
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_rules import check_pruned, check_rules
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_secrets import check_secrets
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_tenants import Surroundings, check_tenants
@@ -88,33 +95,25 @@ def make_plan(request: Request) -> Plan:
     check_secrets(values, features, validator)
     cache, lock_file = _path(values, "llm_cache_dir"), _path(values, "llm_lock_file")
     images = plan_images(values, request.advisories, cache, lock_file, validator)
-    models = check_models(values.get("llm_models") or [], {"tier": tier, "substrate": substrate}, validator)
+    scene = _Scene(values, request.roles, tier, substrate, features, frozenset(item.role for item in components))
+    models, canaries = _models(scene, request.variables.get("llm_models"), profile or "", validator)
     if profile == "platform" and models:
         fix = "set llm_profile: serving or llm_gateway"
         validator.add("llm_profile", profile, "serves no models, and llm_models names some", fix)
     around = _surroundings(values, models, components, namespaces)
     given, former = values.get("llm_tenants") or [], values.get("llm_tenants_delete") or []
     tenants, deleted = check_tenants(given, former, around, validator)
-    gateway: Plan = {"datastores": {}, "gateway": {}}
-    if any(component.role == "llm_gateway" for component in components):
-        options = gateway_options(values, request.roles)
-        gateway = check_gateway(options, Around(tier, substrate, models, features), validator)
-    routing: Plan = {}
-    if any(component.role == "gateway" for component in components):
-        routing = check_routing(routing_options(values, request.roles), tier, validator)
-    edge: Plan = {}
-    if any(component.role == "edge" for component in components):
-        given_edge = _plan_edge.edge_options(values, request.roles)
-        edge = _plan_edge.check_edge(given_edge, _plan_edge.Around(tier, features), validator)
+    parts = _parts(scene, models, validator)
+    providers = [model for model in models if model.get("engine") == _plan_providers.PROVIDER]
+    served = [model for model in models if model not in providers]
     view = {
         "substrate": substrate,
         "namespaces": namespaces,
         "components": [_brief(component, sources) for component in components],
-        "models": models,
+        "models": served,
+        "canaries": canaries,
         "tenants": tenants,
-        "routing": routing,
-        "edge": edge,
-        **gateway,
+        **parts,
     }
     table = read_table(request.flows, catalog)
     flows = plan_flows(table, Inputs(view, values, request.roles), validator)
@@ -141,10 +140,10 @@ def make_plan(request: Request) -> Plan:
         "namespaces": namespaces,
         "components": entries,
         "selected": [name for name in selected if name in installed],
-        "models": models,
-        **gateway,
-        "routing": routing,
-        "edge": edge,
+        "models": served,
+        "canaries": canaries,
+        "providers": providers,
+        **parts,
         "tenants": tenants,
         "tenants_delete": deleted,
         "flows": flows,
@@ -159,6 +158,52 @@ def make_plan(request: Request) -> Plan:
         "sources": "",
         "kubernetes": {"version": values["llm_kubernetes_version"], "api_versions": []},
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scene:
+    """What the rules of the roles need to know."""
+
+    values: Mapping[str, t.Any]
+    roles: list[RoleOptions]
+    tier: str
+    substrate: str
+    features: Mapping[str, bool]
+    planned: frozenset[str]
+
+
+def _models(scene: _Scene, said: object, profile: str, validator: Validator) -> tuple[list[Plan], list[Plan]]:
+    """The models and the canaries of some of them."""
+    _plan_providers.check_given(said, validator)
+    listed, around = scene.values.get("llm_models") or [], {"tier": scene.tier, "substrate": scene.substrate}
+    given = copy.deepcopy(listed)
+    models = check_models(listed, around, validator)
+    around_canaries = _plan_canary.Around(profile, "gateway" in scene.planned, around)
+    canaries = _plan_canary.check_canaries(given, listed, around_canaries, validator)
+    _plan_providers.check_keys(scene.values, models, validator)
+    return models, canaries
+
+
+def _parts(scene: _Scene, models: list[Plan], validator: Validator) -> Plan:
+    """What roles around the models must agree on; empty for those that are not planned."""
+    values, roles, tier, features = scene.values, scene.roles, scene.tier, scene.features
+    parts: Plan = {"datastores": {}, "gateway": {}, "routing": {}, "edge": {}}
+    if "llm_gateway" in scene.planned:
+        around = Around(tier, scene.substrate, models, features)
+        parts |= check_gateway(gateway_options(values, roles), around, validator)
+    if "gateway" in scene.planned:
+        around_routing = _plan_routing.Around(tier, scene.substrate, features, models)
+        options = _plan_routing.routing_options(values, roles)
+        parts["routing"] = _plan_routing.check_routing(options, around_routing, validator)
+    if "edge" in scene.planned:
+        around_edge = _plan_edge.Around(tier, features)
+        parts["edge"] = _plan_edge.check_edge(_plan_edge.edge_options(values, roles), around_edge, validator)
+    around_dns = _plan_dns.Around(scene.substrate, parts["edge"], wanted="external_dns" in scene.planned)
+    parts["external_dns"] = _plan_dns.check_dns(_plan_dns.dns_options(values, roles), around_dns, validator)
+    around_egress = _plan_providers.Around(tier, "egress" in scene.planned)
+    options = _plan_providers.egress_options(values, roles)
+    parts["egress"] = _plan_providers.check_egress(options, models, around_egress, validator)
+    return parts
 
 
 def _features(values: Mapping[str, t.Any], catalog: Mapping[str, _catalog.Component]) -> dict[str, bool]:

@@ -203,7 +203,7 @@ class Resolver:
     def _models(self, raw: RawFlow) -> list[str]:
         return [
             model["name"]
-            for model in self._inputs.plan["models"]
+            for model in (*self._inputs.plan["models"], *self._inputs.plan.get("canaries", ()))
             # One without a name was refused already.
             if model.get("name") and all(_is(model.get(key), wanted) for key, wanted in raw.where.items())
         ]

@@ -8,6 +8,7 @@ import re
 import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._artifact_names import ModelName
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_providers import PROVIDER, complete_provider
 from ansible_collections.wmx.llm_platform.plugins.module_utils._quantity import QuantityError, parse_quantity
 
 if t.TYPE_CHECKING:
@@ -48,10 +49,15 @@ def check_models(models: list[Model], plan: t.Mapping[str, t.Any], validator: Va
     """The models with every key present; entries that were refused already are left out."""
     for index, model in enumerate(models):
         if model:
-            _ModelRules(model, f"llm_models[{index}]", plan, validator).run()
+            check_model(model, f"llm_models[{index}]", plan, validator)
     for key in ("name", "served_name"):
         _unique(models, key, validator)
     return [model for model in models if model]
+
+
+def check_model(model: Model, path: str, plan: t.Mapping[str, t.Any], validator: Validator) -> None:
+    """Checks and completes one entry in place."""
+    _ModelRules(model, path, plan, validator).run()
 
 
 def _unique(models: list[Model], key: str, validator: Validator) -> None:
@@ -85,6 +91,11 @@ class _ModelRules:
         for key, empty in (("args", []), ("env", {}), ("tolerations", []), ("node_selector", {})):
             self.model[key] = self.model.get(key) or empty
         self.names()
+        if self.engine == PROVIDER:
+            self.numbers()
+            self.price()
+            complete_provider(self.model, self.path, self.validator)
+            return
         self.source()
         self.numbers()
         self.gpu()

@@ -5,25 +5,36 @@
 from __future__ import annotations
 
 import typing as t
+from types import MappingProxyType
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_objectives import check_objectives
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions
 
 Options = dict[str, t.Any]
 
 GATEWAY: t.Final = "inference"
-# Istio names the Deployment and the Service of a Gateway after it and its class.
-SERVICE: t.Final = f"{GATEWAY}-istio"
+# Istio names the Deployment and the Service of a Gateway after it and its class, agentgateway after it alone.
+SERVICES: t.Final = {"istio": f"{GATEWAY}-istio", "agentgateway": GATEWAY}
 PORT: t.Final = 80
 PODS: t.Final = {"gateway.networking.k8s.io/gateway-name": GATEWAY}
 MAX_REPLICAS: t.Final = 20
 MAX_WEIGHT: t.Final = 100
 # How much sooner than the LLM gateway the inference gateway gives up, so that the error is the inner one's.
 MARGIN_SECONDS: t.Final = 10
+
+
+class Around(t.NamedTuple):
+    """What the inference gateway depends on."""
+
+    tier: str
+    substrate: str = ""
+    features: Mapping[str, bool] = MappingProxyType({})
+    models: Sequence[Mapping[str, t.Any]] = ()
 
 
 def routing_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
@@ -38,27 +49,56 @@ def routing_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -
     return found
 
 
-def check_routing(options: Options, tier: str, validator: Validator) -> Options:
+def check_routing(options: Options, around: Around, validator: Validator) -> Options:
     """The plan's entry `routing`; what is wrong is added to the validator."""
     for name in ("gateway_replicas", "gateway_picker_replicas", "istio_replicas"):
         _between(name, options.get(name), 0, MAX_REPLICAS, validator)
     _between("gateway_retry_after", options.get("gateway_retry_after"), 1, 3600, validator)
     _check_scorers(options.get("gateway_picker_scorers") or {}, validator)
-    default = 2 if tier == "prod" else 1
+    _check_implementation(options, around, validator)
+    default = 2 if around.tier == "prod" else 1
     namespace = options.get("gateway_namespace")
+    service = SERVICES.get(options.get("gateway_implementation") or "", "")
+    timeout = _timeout(options, validator)
     return {
         "implementation": options.get("gateway_implementation"),
         "namespace": namespace,
         "gateway": GATEWAY,
-        "service": SERVICE,
+        "service": service,
         "port": PORT,
-        "url": f"http://{SERVICE}.{namespace}",
+        "url": f"http://{service}.{namespace}",
         "pods": dict(PODS),
         "serving_namespace": options.get("serving_namespace"),
         "replicas": options.get("gateway_replicas") or default,
         "picker_replicas": options.get("gateway_picker_replicas") or default,
-        "request_timeout": _timeout(options, validator),
+        "request_timeout": timeout,
+        **check_objectives(options, timeout, validator),
     }
+
+
+def _check_implementation(options: Options, around: Around, validator: Validator) -> None:
+    """What only Istio does, and what only agentgateway needs."""
+    name, chosen = "gateway_implementation", options.get("gateway_implementation")
+    wanted = bool(around.features.get("agentgateway"))
+    if chosen != "agentgateway":
+        if wanted and chosen:
+            fix = "set gateway_implementation: agentgateway, or the feature to false"
+            validator.add("llm_features.agentgateway", True, f"is on, and the inference gateway is {chosen}'s", fix)
+        return
+    if around.substrate == "local":
+        what = "needs agentgateway's control plane, which the local cluster does not have"
+        validator.add(name, chosen, what, "use istio")
+    elif not wanted:
+        what = "needs agentgateway on the cluster, and llm_features does not have it"
+        validator.add(name, chosen, what, "install it and set llm_features.agentgateway: true, or use istio")
+    if options.get("gateway_picker_failure_mode") == "close":
+        what = "is refused with status 500 by agentgateway, which nobody tries again, instead of 503 with Retry-After"
+        validator.add("gateway_picker_failure_mode", "close", what, "use open, or gateway_implementation: istio")
+    for index, model in enumerate(around.models):
+        if model.get("canary"):
+            what = "is split by Envoy's own means, which agentgateway does not have"
+            fix = "remove it, or use gateway_implementation: istio"
+            validator.add(f"llm_models[{index}].canary", "(given)", what, fix)
 
 
 def _timeout(options: Options, validator: Validator) -> int:

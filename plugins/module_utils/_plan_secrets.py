@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_providers import KEYS
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import HIDDEN
 
 if t.TYPE_CHECKING:
@@ -30,10 +31,13 @@ def check_secrets(values: Mapping[str, t.Any], features: Mapping[str, bool], val
         for name, source in (values.get("secrets_from") or {}).items()
         if source and any(part is not None for part in source.values())
     }
+    # Those of providers have names of their own, which the models say.
     for name, value in given.items():
-        _given(name, value, sources, validator)
+        if name != KEYS:
+            _given(name, value, sources, validator)
     for name, source in sources.items():
-        _source(name, source, validator)
+        if name != KEYS:
+            _source(name, source, validator)
     token = values.get("serving_hub_token_secret") or {}
     if (_TOKEN in given or _TOKEN in sources) and not token.get("name"):
         option = f"secrets_values.{_TOKEN}" if _TOKEN in given else f"secrets_from.{_TOKEN}"

@@ -37,7 +37,13 @@ def plan_table(plan: Mapping[str, t.Any]) -> str:
     ]
     if plan["models"]:
         header = ("MODEL", "ENGINE", "SOURCE", "REPLICAS", "GPU", "MAX OUTPUT", "$ IN/TOKEN", "$ OUT/TOKEN")
-        lines += ["", *_table(header, (_model(model) for model in plan["models"]))]
+        lines += ["", *_table(header, (_model(model) for model in (*plan["models"], *plan["canaries"])))]
+        for model in plan["models"]:
+            if canary := model["canary"]:
+                lines.append(f"{canary['name']} gets {canary['weight']} % of the requests to {model['name']}")
+    if plan["providers"]:
+        names = ("MODEL OF A PROVIDER", "KIND", "HOST", "ITS NAME THERE", "MAX OUTPUT", "$ IN/TOKEN", "$ OUT/TOKEN")
+        lines += ["", *_table(names, map(_provider, plan["providers"]))]
     if plan["tenants"]:
         columns = ("TENANT", "NAMESPACE", "STATE", "BUDGET", "MODELS", "KEYS")
         lines += ["", *_table(columns, (_tenant(tenant) for tenant in plan["tenants"]))]
@@ -62,6 +68,18 @@ def _model(model: Mapping[str, t.Any]) -> tuple[str, ...]:
         model["source"] + (f"@{model['revision']}" if model["revision"] else "") or "-",
         str(model["replicas"]),
         f"{gpu['count']} x {gpu['product'] or gpu['resource']}" if gpu["count"] else "-",
+        str(model["max_output_tokens"]),
+        f"{model['price']['input_per_token']:g}",
+        f"{model['price']['output_per_token']:g}",
+    )
+
+
+def _provider(model: Mapping[str, t.Any]) -> tuple[str, ...]:
+    return (
+        model["name"],
+        model["kind"],
+        model["host"] + (" (simulated)" if model["simulated"] else ""),
+        model["model"],
         str(model["max_output_tokens"]),
         f"{model['price']['input_per_token']:g}",
         f"{model['price']['output_per_token']:g}",

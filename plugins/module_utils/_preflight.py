@@ -202,7 +202,7 @@ def _storage(client: KubeClient, plan: Plan) -> list[Finding]:
     if plan["storage_class"]:
         wanted[plan["storage_class"]] = "llm_storage_class"
     needs_default = False
-    for model in plan["models"]:
+    for model in (*plan["models"], *plan.get("canaries", ())):
         if model["cache"]["storage_class"]:
             wanted.setdefault(model["cache"]["storage_class"], f"cache.storage_class of model {model['name']}")
         elif model["cache"]["size"]:

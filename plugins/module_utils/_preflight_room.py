@@ -52,7 +52,7 @@ def check_room(client: KubeClient, plan: Mapping[str, t.Any]) -> tuple[list[str]
         if node and not _is_model(pod):
             for name, amount in requests_of(pod).items():
                 node.free[name] = node.free.get(name, Decimal(0)) - amount
-    return place(plan["models"], list(nodes.values()))
+    return place([*plan["models"], *plan.get("canaries", ())], list(nodes.values()))
 
 
 def place(models: Iterable[Mapping[str, t.Any]], nodes: list[Node]) -> tuple[list[str], str, str]:

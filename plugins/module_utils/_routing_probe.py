@@ -10,9 +10,11 @@ from contextlib import ExitStack
 from functools import partial
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import (
+    _routing_probe_canary,
     _routing_probe_outages,
     _routing_probe_paths,
     _routing_probe_picks,
+    _routing_probe_priority,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import ChatClient, ChatError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat_probe import read_key
@@ -23,19 +25,26 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
     ProbeError,
     run_probe,
 )
-from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import Model, ModelPod
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import (
+    Model,
+    ModelPod,
+    model_targets,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
     Dial,
     PortForwardError,
+    Target,
     forward,
     kubernetes_dial,
     service_targets,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_ask import Asker
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_stage import (
+    REPLICAS,
     Stage,
     begin,
+    end,
     own_model,
     scene_of,
 )
@@ -56,11 +65,13 @@ OWN_PROBES: t.Final[dict[str, Probe]] = {
     "foreign": (_routing_probe_paths.FOREIGN, _routing_probe_paths.observe_foreign),
     "least": (_routing_probe_picks.LEAST, _routing_probe_picks.observe_least),
     "affinity": (_routing_probe_picks.AFFINITY, _routing_probe_picks.observe_affinity),
-    "replica": (_routing_probe_outages.REPLICA, _routing_probe_outages.observe_replica),
+    "canary": (_routing_probe_canary.CANARY, _routing_probe_canary.observe_canary),
     "picker": (_routing_probe_outages.PICKER, _routing_probe_outages.observe_picker),
+    "priority": (_routing_probe_priority.PRIORITY, _routing_probe_priority.observe_priority),
     # The last one: it takes the pods away.
     "empty": (_routing_probe_paths.EMPTY, _routing_probe_paths.observe_empty),
 }
+CANARY: t.Final = "canary"
 KINDS: t.Final = (*PROBES, *OWN_PROBES)
 LIVE: t.Final = tuple(
     kind for kind, (claim, _observe) in {**PROBES, **OWN_PROBES}.items() if claim.probe_class != "destructive"
@@ -70,10 +81,6 @@ GATEWAY_SPEC: t.Final[dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "service": {"type": "str", "required": True},
     "port": {"type": "int", "default": 80},
-}
-MODEL_SPEC: t.Final[dict[str, t.Any]] = {
-    "name": {"type": "str", "required": True},
-    "served_name": {"type": "str"},
 }
 
 
@@ -95,10 +102,13 @@ def carry_out(stage: Stage, kinds: Sequence[str]) -> tuple[list[Check], list[str
     others = [kind for kind in kinds if kind in PROBES]
     owned = [kind for kind in kinds if kind in OWN_PROBES]
     warnings: list[str] = []
-    made, reason = None, ""
+    made, reason = False, ""
+    if CANARY in owned:
+        stage.scene = stage.scene._replace(canary=REPLICAS)
     if owned:
         try:
-            made = begin(stage)
+            begin(stage)
+            made = True
         except (KubeError, ProbeError) as exc:
             reason = str(exc)
     try:
@@ -107,7 +117,7 @@ def carry_out(stage: Stage, kinds: Sequence[str]) -> tuple[list[Check], list[str
     finally:
         if made:
             try:
-                stage.remove(made)
+                end(stage)
             except KubeError as exc:
                 warnings.append(f"the probe's model {stage.scene.name} could not be removed, a later probe will: {exc}")
 
@@ -129,15 +139,7 @@ def _not_run(kinds: Sequence[str], reason: str, seconds: float = 0.0) -> list[Ch
 
 def _run(item: Probe, stage: Stage) -> Check:
     claim, observe = item
-    return run_probe(claim, partial(_guarded, observe, stage))
-
-
-def _guarded(observe: t.Callable[[Stage], Observation], stage: Stage) -> Observation:
-    """What cannot be asked ends one probe, not all."""
-    try:
-        return observe(stage)
-    except (KubeError, PortForwardError) as exc:
-        raise ProbeError(str(exc)) from exc
+    return run_probe(claim, partial(observe, stage), (KubeError, PortForwardError))
 
 
 def _reach(stack: ExitStack, params: Mapping[str, t.Any]) -> Stage:
@@ -154,11 +156,11 @@ def _reach(stack: ExitStack, params: Mapping[str, t.Any]) -> Stage:
         key = read_key(kube, {**serving, "name": "any"})
 
         def by_pod(inner: ExitStack, namespace: str, service: str, port: int) -> dict[str, str]:
-            return _by_pod(inner, kube, dial, (namespace, service, port))
+            return _urls(inner, dial, service_targets(kube, namespace, service, port))
 
         urls = by_pod(stack, gateway["namespace"], gateway["service"], gateway["port"])
         models = [
-            _model(by_pod(stack, serving["namespace"], item["name"], serving["port"]), item, key, params)
+            _model(_urls(stack, dial, model_targets(kube, serving, item)), item, key, params)
             for item in params["models"]
         ]
     except (KubeError, PortForwardError, ChatError) as exc:
@@ -167,8 +169,7 @@ def _reach(stack: ExitStack, params: Mapping[str, t.Any]) -> Stage:
     return Stage(kube, by_pod, scene_of(params), asker, gateway["service"], lambda: key, models, params["timeout"])
 
 
-def _by_pod(stack: ExitStack, kube: KubeClient, dial: Dial, place: tuple[str, str, int]) -> dict[str, str]:
-    targets = service_targets(kube, *place)
+def _urls(stack: ExitStack, dial: Dial, targets: Sequence[Target]) -> dict[str, str]:
     return {target.pod: stack.enter_context(forward(dial, target)).url for target in targets}
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,18 +66,25 @@ def chat_body(model: str, prompt: str, *, marker: str = "", max_tokens: int = 1,
 class Asker:
     """One server behind a URL; what is posted goes out once, for a probe must see what a client sees."""
 
-    def __init__(self, url: str, key: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, key: str | None = None, timeout: float = 30.0, connections: int = 8) -> None:
         if urllib3 is None:
             raise ProbeError("the Python package urllib3 is needed; install it for the interpreter of this host")
         self.url = url.rstrip("/")
         # A closure, so that no repr of this object can show it.
         self._headers: t.Callable[[], dict[str, str]] = lambda: {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = urllib3.Timeout(connect=10.0, read=timeout)
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
 
-    def ask(self, method: str, path: str, body: t.Any = None, patience: float | None = None) -> Reply:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: t.Any = None,
+        patience: float | None = None,
+        more: t.Mapping[str, str] | None = None,
+    ) -> Reply:
         """One answer; status 0 where none came within `patience` seconds, if there is such a bound."""
-        headers = self._headers()
+        headers = {**self._headers(), **(more or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
         # A look may be repeated: a server may close a pooled connection in the very moment it is used.
@@ -99,8 +107,41 @@ class Asker:
         headers = {name.lower(): value for name, value in found.headers.items()}
         return Reply(found.status, headers, found.data.decode("utf-8", "replace"))
 
-    def chat(self, path: str, body: t.Mapping[str, t.Any], patience: float | None = None) -> Reply:
-        return self.ask("POST", path + CHAT, body, patience)
+    def chat(
+        self,
+        path: str,
+        body: t.Mapping[str, t.Any],
+        patience: float | None = None,
+        more: t.Mapping[str, str] | None = None,
+    ) -> Reply:
+        return self.ask("POST", path + CHAT, body, patience, more)
+
+    def first_token(
+        self, path: str, body: t.Mapping[str, t.Any], headers: t.Mapping[str, str]
+    ) -> tuple[Reply, float | None]:
+        """A streamed answer to its end, and after how many seconds its first token came; none for a refusal."""
+        sent = {**self._headers(), **headers, "Content-Type": "application/json"}
+        first: float | None = None
+        began = time.monotonic()
+        try:
+            found = self._pool.request(
+                "POST",
+                self.url + path + CHAT,
+                body=json.dumps({**body, "stream": True}),
+                headers=sent,
+                timeout=self._timeout,
+                preload_content=False,
+            )
+            text = b""
+            for piece in found.stream(65536):
+                text += piece
+                if first is None and found.status == 200 and b'"content":"' in text.replace(b": ", b":"):
+                    first = time.monotonic() - began
+            found.release_conn()
+        except urllib3.exceptions.HTTPError as exc:
+            raise ProbeError(f"POST {path + CHAT}: {exc}") from exc
+        heard = {name.lower(): value for name, value in found.headers.items()}
+        return Reply(found.status, heard, text.decode("utf-8", "replace")), first
 
     @contextmanager
     def held(self, bodies: t.Sequence[t.Mapping[str, t.Any]], path: str = "") -> t.Iterator[None]:

@@ -24,6 +24,11 @@ PORT: t.Final = 8000
 PICKER_PORT: t.Final = 9002
 PLAIN: t.Final = "plain"
 """Under this path the model's pods are asked in turn, without a picker."""
+CANARY: t.Final = "canary"
+"""Under this path the canary's pods are asked."""
+SPLIT: t.Final = "split"
+"""Under this path the model and its canary get their shares."""
+CANARY_WEIGHT: t.Final = 10
 
 
 class Scene(t.NamedTuple):
@@ -38,6 +43,10 @@ class Scene(t.NamedTuple):
     slots: int
     key: t.Mapping[str, str]
     """Name and key of the Secret of the models' key: without one the simulator shows nobody what it received."""
+    canary: int = 0
+    """Pods of the model's canary; without any there is none."""
+    served: str = ""
+    """What a canary is called in requests: as its model."""
 
 
 def anchor(scene: Scene) -> Object:
@@ -46,8 +55,18 @@ def anchor(scene: Scene) -> Object:
 
 
 def objects(scene: Scene, picker: Object, owner: str) -> list[Object]:
-    """The model's pods, their Service, pool, picker, route and policies."""
-    found = [
+    """The model's pods, their Service, pool, picker, route and policies; the same for its canary, if it has one."""
+    found = [*_served(scene, picker)]
+    if scene.canary:
+        found += [*_served(canary_of(scene), picker), _split_route(scene)]
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": scene.name, "uid": owner}
+    for obj in found:
+        obj["metadata"]["ownerReferences"] = [reference]
+    return found
+
+
+def _served(scene: Scene, picker: Object) -> list[Object]:
+    return [
         _model(scene),
         _service(scene, scene.name, {LABEL_MODEL: scene.name}, PORT, "http"),
         _pool(scene),
@@ -56,10 +75,46 @@ def objects(scene: Scene, picker: Object, owner: str) -> list[Object]:
         route(scene, scene.name, scene.namespace),
         *_policies(scene),
     ]
-    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": scene.name, "uid": owner}
-    for obj in found:
-        obj["metadata"]["ownerReferences"] = [reference]
-    return found
+
+
+def canary_of(scene: Scene) -> Scene:
+    """To its pods a canary is a model of its own."""
+    return scene._replace(name=f"{scene.name}-{CANARY}", replicas=scene.canary, canary=0, served=scene.name)
+
+
+def split(scene: Scene) -> Object:
+    """What gives the model its share, as role gateway does. It is where the Gateway is, so that nothing owns it."""
+    obj = _object("networking.istio.io/v1alpha3", "EnvoyFilter", scene, scene.name, scene.gateway_namespace)
+    share = {"numerator": 100 - CANARY_WEIGHT, "denominator": "HUNDRED"}
+    fraction = {"runtime_key": _split_name(scene), "default_value": share}
+    obj["spec"] = {
+        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": scene.gateway}],
+        "configPatches": [
+            {
+                "applyTo": "HTTP_ROUTE",
+                "match": {
+                    "context": "GATEWAY",
+                    "routeConfiguration": {"vhost": {"route": {"name": _split_name(scene)}}},
+                },
+                "patch": {"operation": "MERGE", "value": {"match": {"runtime_fraction": fraction}}},
+            }
+        ],
+    }
+    return obj
+
+
+def _split_name(scene: Scene) -> str:
+    return f"{scene.namespace}.{scene.name}.{SPLIT}"
+
+
+def _split_route(scene: Scene) -> Object:
+    """Two rules with one path: the first one holds for its share, the second one for the rest."""
+    name = f"{scene.name}-{SPLIT}"
+    obj = route(scene, name, scene.namespace)
+    pools = (scene.name, canary_of(scene).name)
+    obj["spec"]["rules"] = [_rule(name, _pool_reference(pool)) for pool in pools]
+    obj["spec"]["rules"][0]["name"] = _split_name(scene)
+    return obj
 
 
 def route(scene: Scene, name: str, namespace: str) -> Object:
@@ -68,11 +123,15 @@ def route(scene: Scene, name: str, namespace: str) -> Object:
     obj["spec"] = {
         "parentRefs": [{"name": scene.gateway, "namespace": scene.gateway_namespace}],
         "rules": [
-            _rule(name, {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": scene.name}),
+            _rule(name, _pool_reference(scene.name)),
             _rule(f"{name}-{PLAIN}", {"kind": "Service", "name": scene.name, "port": PORT}),
         ],
     }
     return obj
+
+
+def _pool_reference(name: str) -> Object:
+    return {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": name}
 
 
 def _rule(path: str, backend: Object) -> Object:
@@ -104,6 +163,7 @@ def _model(scene: Scene) -> Object:
     container = {
         "args": [
             f"--model={scene.name}",
+            f"--served-model-name={scene.served or scene.name}",
             f"--max-num-seqs={scene.slots}",
             "--simulator-request-log-size=1000",
         ],

@@ -55,10 +55,13 @@ def observe_routed(stage: Stage) -> Observation:
         if reply.status != 200:
             seen.faults.append(f"{path}: status {reply.status} {reply.text[:200]}")
             continue
-        got = [other.name for other in stage.models if other.simulated and other.received(marker)]
+        # A canary has the name of its model.
+        got = sorted({other.name for other in stage.models if other.simulated and other.received(marker)})
         wanted = [model.name] if model.simulated else []
         if got != wanted:
             seen.faults.append(f"{path}: received by {got or 'nobody'} instead of {wanted}")
+        elif model.simulated and not model.received(marker):
+            seen.faults.append(f"{path}: received by other pods of {model.name}")
         if (named := reply.json.get("model")) != model.name:
             seen.faults.append(f"{path}: {named!r} answered")
         seen.faults += _cross(stage, model.name, path)

@@ -61,10 +61,10 @@ def observe_least(stage: Stage) -> Observation:
     turned: list[bool] = []
     rows: list[list[t.Any]] = []
     for idle in own.pods:
-        with _busy(stage, own, [pod for pod in own.pods if pod != idle]) as queue:
+        with busy(stage, own, [pod for pod in own.pods if pod != idle]) as queue:
             counts = _ask_and_count(stage, own, own.path)
             picked += [pod == idle for pod in counts.elements()]
-            plain = _count_in_turn(stage, own)
+            plain = count_in_turn(stage, own)
             turned += [pod == idle for pod in plain.elements()]
         rows.append([idle, queue, counts[idle], counts.total(), plain[idle], plain.total()])
     if not picked or not turned:
@@ -87,9 +87,9 @@ def observe_least(stage: Stage) -> Observation:
 
 
 @contextmanager
-def _busy(stage: Stage, own: Own, pods: Sequence[str]) -> Iterator[float]:
+def busy(stage: Stage, own: Own, pods: Sequence[str]) -> Iterator[float]:
     """Fill the slots and the queues of these pods, and let the picker see it; the shortest of their queues."""
-    body = chat_body(own.name, "Go on and on.", max_tokens=LONG, ignore_eos=True, stream=True)
+    body = chat_body(own.model, "Go on and on.", max_tokens=LONG, ignore_eos=True, stream=True)
     with ExitStack() as stack:
         for pod in pods:
             stack.enter_context(own.pods[pod].held([body] * (2 * SLOTS)))
@@ -116,10 +116,10 @@ def _ask_and_count(stage: Stage, own: Own, path: str) -> Counter[str]:
     return Counter({pod: len(found) for pod, found in own.arrivals(marker).items()})
 
 
-def _count_in_turn(stage: Stage, own: Own) -> Counter[str]:
+def count_in_turn(stage: Stage, own: Own) -> Counter[str]:
     """The same without a picker. They arrive at once and are given up in the queues where they wait."""
     marker = f"turn-{secrets.token_hex(4)}"
-    body = chat_body(own.name, "Say yes.", marker=marker, stream=True)
+    body = chat_body(own.model, "Say yes.", marker=marker, stream=True)
     with stage.gateway.held([body] * TURN, own.plain_path):
         stage.until(
             "the arrival of what was asked in turn",

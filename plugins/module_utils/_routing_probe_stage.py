@@ -24,11 +24,23 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_ob
     PLAIN,
     PORT,
     PROBE,
+    SPLIT,
     Object,
     Scene,
     anchor,
+    canary_of,
     objects,
     picker_name,
+    split,
+)
+from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_queue import (
+    SHORT_WAIT,
+    Effort,
+    config_name,
+    never_full,
+    read_config,
+    waiting,
+    with_config,
 )
 
 if t.TYPE_CHECKING:
@@ -41,11 +53,13 @@ WAITING: t.Final = "vllm:num_requests_waiting"
 HITS: t.Final = "vllm:prefix_cache_hits_total"
 REPLICAS: t.Final = 3
 SLOTS: t.Final = 4
+SPLIT_REQUESTS: t.Final = 1500
 PAUSE_SECONDS: t.Final = 0.1
 SETTLE_SECONDS: t.Final = 1.0
 MERGE: t.Final = "application/merge-patch+json"
 # A probe that was killed is removed by the next one that comes so much later.
 STALE_SECONDS: t.Final = 600
+_DEPLOYMENTS: t.Final = "/apis/apps/v1/namespaces/{}/deployments"
 
 # Gives a local URL for a port of a Service's pods, by pod, for as long as the stack lives.
 Forwarder = t.Callable[[ExitStack, str, str, int], dict[str, str]]
@@ -53,10 +67,11 @@ Forwarder = t.Callable[[ExitStack, str, str, int], dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The probe's own model: its name, its pods by name, and its picker's metrics."""
+    """The probe's own model, or its canary: its name, its pods by name, and what requests call it."""
 
     name: str
     pods: t.Mapping[str, Asker]
+    model: str
 
     @property
     def path(self) -> str:
@@ -65,6 +80,10 @@ class Own:
     @property
     def plain_path(self) -> str:
         return f"/m/{self.name}-{PLAIN}"
+
+    @property
+    def split_path(self) -> str:
+        return f"/m/{self.name}-{SPLIT}"
 
     def arrivals(self, marker: str) -> dict[str, list[str]]:
         """By pod, the markers of the requests that it got and whose marker begins so, in order."""
@@ -97,9 +116,14 @@ class Stage:
     timeout: float = 60.0
     patience: float = 5.0
     """Seconds for an answer of a replica without a queue; what waits longer waits in one."""
+    split_requests: int = SPLIT_REQUESTS
+    effort: Effort = field(default_factory=Effort)
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    owner: str = ""
+    """The uid of what owns all that the probe makes."""
     own: Own | None = field(default=None)
+    canary: Own | None = field(default=None)
 
     def until(self, what: str, ready: Callable[[], bool]) -> None:
         """Wait, but not for ever."""
@@ -114,6 +138,11 @@ class Stage:
             raise ProbeError("the probe's own model is not there")
         return self.own
 
+    def demand_canary(self) -> Own:
+        if self.canary is None:
+            raise ProbeError("the canary of the probe's own model is not there")
+        return self.canary
+
     def create(self, obj: Object) -> Object:
         ref = ref_of(obj)
         path = self.kube.discovery.of(ref).path(ref.namespace)
@@ -123,35 +152,53 @@ class Stage:
         self.kube.delete(ref_of(obj))
 
 
-def begin(stage: Stage) -> Object:
-    """Create the probe's own model; the object returned takes all of it away when it goes."""
+def begin(stage: Stage) -> None:
+    """Create the probe's own model, which `end` removes."""
     _remove_leftovers(stage)
-    picker = _some_picker(stage)
-    owner = stage.create(anchor(stage.scene))
+    picker = some_picker(stage)
+    config = picker_config(stage, picker)
+    stage.owner = stage.create(anchor(stage.scene))["metadata"]["uid"]
     try:
-        for obj in objects(stage.scene, picker, owner["metadata"]["uid"]):
+        made = objects(stage.scene, picker, stage.owner)
+        for obj in with_config(made, stage.scene, never_full(waiting(config, SHORT_WAIT))):
             stage.create(obj)
+        if stage.scene.canary:
+            stage.create(split(stage.scene))
     except BaseException:
-        stage.remove(anchor(stage.scene))
+        end(stage)
         raise
-    return anchor(stage.scene)
+
+
+def end(stage: Stage) -> None:
+    """Remove the probe's own model; what cannot be removed does not keep the rest."""
+    try:
+        if stage.scene.canary:
+            stage.remove(split(stage.scene))
+    finally:
+        stage.remove(anchor(stage.scene))
 
 
 @contextmanager
 def own_model(stage: Stage) -> t.Iterator[None]:
     """Wait until the probe's own model answers by every one of its pods, through the gateway and to its picker."""
-    scene = stage.scene
     with ExitStack() as stack:
-        stage.until(f"{scene.replicas} ready pods of model {scene.name}", lambda: ready(stage) >= scene.replicas)
-        urls = stage.forward(stack, scene.namespace, scene.name, PORT)
-        pods = {name: Asker(url, stage.key()) for name, url in urls.items()}
-        stage.own = own = Own(scene.name, pods)
-        stage.until(f"an answer of model {scene.name}", lambda: _answers(stage, own.path))
-        stage.until(f"answers of all pods of model {scene.name}", lambda: _all_answer(stage, own))
+        stage.own = _answering(stage, stack, stage.scene)
+        stage.canary = _answering(stage, stack, canary_of(stage.scene)) if stage.scene.canary else None
         try:
             yield
         finally:
-            stage.own = None
+            stage.own = stage.canary = None
+
+
+def _answering(stage: Stage, stack: ExitStack, scene: Scene) -> Own:
+    place = f"{_DEPLOYMENTS.format(scene.namespace)}/{scene.name}"
+    stage.until(f"{scene.replicas} ready pods of model {scene.name}", lambda: _ready(stage, place) >= scene.replicas)
+    urls = stage.forward(stack, scene.namespace, scene.name, PORT)
+    pods = {name: Asker(url, stage.key()) for name, url in urls.items()}
+    own = Own(scene.name, pods, scene.served or scene.name)
+    stage.until(f"an answer of model {scene.name}", lambda: _answers(stage, own.path))
+    stage.until(f"answers of all pods of model {scene.name}", lambda: _all_answer(stage, own))
+    return own
 
 
 def scene_of(params: t.Mapping[str, t.Any]) -> Scene:
@@ -176,8 +223,11 @@ def at_scale(stage: Stage, replicas: int, *, picker: bool = False) -> None:
 
 def ready(stage: Stage, *, picker: bool = False) -> int:
     """How many pods of the probe's own model, or of its picker, are ready."""
-    found = stage.kube.get_json(_deployment(stage, picker=picker))
-    return int((found.get("status") or {}).get("readyReplicas") or 0)
+    return _ready(stage, _deployment(stage, picker=picker))
+
+
+def _ready(stage: Stage, deployment: str) -> int:
+    return int((stage.kube.get_json(deployment).get("status") or {}).get("readyReplicas") or 0)
 
 
 def picker_pods(stage: Stage) -> int:
@@ -198,7 +248,7 @@ def set_failure_mode(stage: Stage, mode: str) -> None:
 
 def _deployment(stage: Stage, *, picker: bool) -> str:
     name = picker_name(stage.scene) if picker else stage.scene.name
-    return f"/apis/apps/v1/namespaces/{stage.scene.namespace}/deployments/{name}"
+    return f"{_DEPLOYMENTS.format(stage.scene.namespace)}/{name}"
 
 
 def _answers(stage: Stage, path: str, marker: str = "") -> bool:
@@ -217,7 +267,13 @@ def _all_answer(stage: Stage, own: Own) -> bool:
     return all(own.arrivals(marker).values())
 
 
-def _some_picker(stage: Stage) -> Object:
+def picker_config(stage: Stage, picker: Object) -> Object:
+    """How a picker that is deployed is set up."""
+    path = f"/api/v1/namespaces/{stage.scene.namespace}/configmaps/{config_name(picker)}"
+    return read_config(stage.kube.get_json(path))
+
+
+def some_picker(stage: Stage) -> Object:
     found = stage.kube.list("apps/v1", "Deployment", stage.scene.namespace, "app.kubernetes.io/name=endpoint-picker")
     ours = [item for item in found if (item["metadata"].get("labels") or {}).get(LABEL_PROBE) != PROBE]
     if not ours:
@@ -226,8 +282,11 @@ def _some_picker(stage: Stage) -> Object:
 
 
 def _remove_leftovers(stage: Stage) -> None:
-    now = datetime.now(UTC)
-    for item in stage.kube.list("v1", "ConfigMap", stage.scene.namespace, f"{LABEL_PROBE}={PROBE}"):
+    now, label = datetime.now(UTC), f"{LABEL_PROBE}={PROBE}"
+    left = stage.kube.list("v1", "ConfigMap", stage.scene.namespace, label)
+    if stage.scene.canary:
+        left += stage.kube.list("networking.istio.io/v1alpha3", "EnvoyFilter", stage.scene.gateway_namespace, label)
+    for item in left:
         made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
         if (now - made).total_seconds() > STALE_SECONDS:
             stage.remove(item)

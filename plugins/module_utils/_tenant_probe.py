@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import threading
-import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import (
@@ -18,14 +16,9 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils import (
     _tenant_probe_revoked,
     _tenant_probe_spend,
 )
-from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import (
-    Check,
-    Claim,
-    Observation,
-    ProbeError,
-    run_probe,
-)
-from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import LiteLLMError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import Check, Claim, Observation, run_probe
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import MODEL_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import UNREACHABLE, with_guests
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_reach import reach
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import Effort, Stage
 
@@ -46,9 +39,8 @@ _PROBES: t.Final[dict[str, t.Callable[[Stage], Observation]]] = {
     "revoked_key": _tenant_probe_revoked.observe_revoked,
     "over_budget": _tenant_probe_budget.observe_over_budget,
 }
-MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "name": {"type": "str", "required": True},
-    "served_name": {"type": "str"},
+PRICED_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    **MODEL_SPEC,
     "price": {
         "type": "dict",
         "options": {
@@ -57,6 +49,10 @@ MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
         },
     },
     "max_output_tokens": {"type": "int", "default": 512, "no_log": False},
+}
+PRICED_MODELS_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "models": {"type": "list", "elements": "dict", "required": True, "options": PRICED_SPEC},
+    "timeout": {"type": "float", "default": 60.0},
 }
 SERVING_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "namespace": {"type": "str", "required": True},
@@ -77,28 +73,9 @@ SERVING_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
 def probe(params: t.Mapping[str, t.Any]) -> tuple[list[Check], list[str]]:
     """All checks asked for, and warnings."""
     kinds = params["kinds"]
-    began = time.monotonic()
     effort = Effort(requests=params["requests"], cache_ttl=params["cache_ttl"], ledger_seconds=params["ledger_timeout"])
-    with ExitStack() as stack:
-        try:
-            stage = reach(stack, params, effort)
-        except (ProbeError, LiteLLMError) as exc:
-            return [CLAIMS[kind].not_run(str(exc), time.monotonic() - began) for kind in kinds], []
-        warnings = _tidy(stage.guests.remove_leftovers)
-        try:
-            checks = carry_out(stage, kinds)
-        finally:
-            warnings += _tidy(stage.guests.remove)
-    return checks, warnings
-
-
-def _tidy(remove: t.Callable[[], object]) -> list[str]:
-    """What is left behind does no harm, for its keys expire; it must not hide what the probes have seen."""
-    try:
-        remove()
-    except LiteLLMError as exc:
-        return [f"teams of a probe could not be removed, the next one will try again: {exc}"]
-    return []
+    claims = [CLAIMS[kind] for kind in kinds]
+    return with_guests(claims, partial(reach, params, effort), lambda stage: carry_out(stage, kinds))
 
 
 def carry_out(stage: Stage, kinds: t.Sequence[str]) -> list[Check]:
@@ -117,12 +94,4 @@ def _one(stage: Stage, kind: str, quiet: threading.Event) -> Check:
     else:
         quiet.wait()
         observe = partial(_PROBES[kind], stage)
-    return run_probe(CLAIMS[kind], partial(_guarded, observe))
-
-
-def _guarded(observe: t.Callable[[], Observation]) -> Observation:
-    """An administrator's call that fails ends one probe, not all."""
-    try:
-        return observe()
-    except LiteLLMError as exc:
-        raise ProbeError(str(exc)) from exc
+    return run_probe(CLAIMS[kind], observe, UNREACHABLE)

@@ -9,6 +9,7 @@ import typing as t
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import ChatClient, ChatError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._chat_probe import read_key
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import ProbeError
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import model_targets
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import open_litellm
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import (
@@ -32,7 +33,7 @@ if t.TYPE_CHECKING:
     from contextlib import ExitStack
 
 
-def reach(stack: ExitStack, params: t.Mapping[str, t.Any], effort: Effort) -> Stage:
+def reach(params: t.Mapping[str, t.Any], effort: Effort, stack: ExitStack) -> Stage:
     """The stage for the probes; ProbeError or LiteLLMError when something of it is not there."""
     if not params["models"]:
         raise ProbeError("there is no model to ask")
@@ -78,7 +79,7 @@ def _witness(
     stack: ExitStack, params: t.Mapping[str, t.Any], item: t.Mapping[str, t.Any], kube: KubeClient, dial: Dial
 ) -> Witness:
     serving, served = params["serving"], item["served_name"] or item["name"]
-    targets = service_targets(kube, serving["namespace"], item["name"], serving["port"])
+    targets = model_targets(kube, serving, item)
     urls = [stack.enter_context(forward(dial, target)).url for target in targets]
     pods = [ChatClient(url, served, timeout=params["timeout"]) for url in urls]
     # The pods of one Service run one image.

@@ -21,7 +21,7 @@ UNREADABLE: t.Final = object()
 HIDDEN: t.Final = "********"
 
 _SHOWN = 60
-_FREE_TEXT = ("args", "env")
+_FREE_TEXT = ("args", "env", "provider.ca")
 
 
 class Problem(t.NamedTuple):

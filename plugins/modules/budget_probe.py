@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - wmx.llm_platform.connection
   - wmx.llm_platform.gateway
+  - wmx.llm_platform.probe.priced
   - wmx.llm_platform.serving
 attributes:
   check_mode:
@@ -36,51 +37,17 @@ options:
     required: true
   kinds:
     description:
-      - What to try.
+      - What to try, with the first model that has both prices.
       - V(attacks) sends the attack table, also with clients that leave early, and turns a budget's period.
+      - V(replica) lets one of three replicas of the model die under load, and demands every answer in the ledger. The
+        model has three replicas for that time.
       - V(postgres) takes the database away under load.
       - V(redis) takes Redis away under load, and empties it under load.
       - With both V(postgres) and V(redis) the time to recover is a check of its own.
     type: list
     elements: str
-    choices: [attacks, postgres, redis]
-    default: [attacks, postgres, redis]
-  models:
-    description:
-      - The models behind the gateway. The first one with both prices is used.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - Name of the model, which is the name of its Service too.
-        type: str
-        required: true
-      served_name:
-        description:
-          - The name that requests carry. O(models[].name) when left out.
-        type: str
-      price:
-        description:
-          - What the model's tokens cost.
-        type: dict
-        suboptions:
-          input_per_token:
-            description:
-              - Dollars for a token of the prompt.
-            type: float
-            default: 0.0
-          output_per_token:
-            description:
-              - Dollars for a token of the answer.
-            type: float
-            default: 0.0
-      max_output_tokens:
-        description:
-          - The longest answer that the gateway lets the model give.
-        type: int
-        default: 512
+    choices: [attacks, replica, postgres, redis]
+    default: [attacks, replica, postgres, redis]
   database:
     description:
       - The workload that is the database. Left out where it is not ours to take away. The check is not ok then.
@@ -138,11 +105,6 @@ options:
       - How many seconds after its end a budget's period is turned at the latest.
     type: float
     default: 30.0
-  timeout:
-    description:
-      - Seconds until a silent server counts as dead.
-    type: float
-    default: 60.0
 """
 
 EXAMPLES = r"""
@@ -191,7 +153,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe imp
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
-from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import MODEL_SPEC, SERVING_SPEC
+from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import PRICED_MODELS_SPEC, SERVING_SPEC
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -200,14 +162,13 @@ SPEC: dict[str, dict[str, t.Any]] = {
     **GATEWAY_SPEC,
     "disposable": {"type": "bool", "required": True},
     "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
-    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    **PRICED_MODELS_SPEC,
     "serving": {"type": "dict", "required": True, "options": SERVING_SPEC},
     "database": {"type": "dict", "options": WORKLOAD_SPEC},
     "redis": {"type": "dict", "options": WORKLOAD_SPEC},
     "cache_ttl": {"type": "float", "default": 10.0},
     "flush_seconds": {"type": "float", "default": 7.0},
     "reset_seconds": {"type": "float", "default": 30.0},
-    "timeout": {"type": "float", "default": 60.0},
 }
 
 

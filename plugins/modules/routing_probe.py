@@ -17,6 +17,7 @@ author:
   - wmx.llm_platform contributors (@wmx)
 extends_documentation_fragment:
   - wmx.llm_platform.connection
+  - wmx.llm_platform.probe
   - wmx.llm_platform.serving
 attributes:
   check_mode:
@@ -36,12 +37,16 @@ options:
       - V(foreign) adds a route from a namespace that the gateway does not name.
       - V(least) fills the queues of two of three replicas, in turn, and counts where requests go.
       - V(affinity) sends prompts with the same long beginnings and counts where they go.
-      - V(replica) lets a replica end under load, and V(picker) takes the picker away in both failure modes. They take
-        half a minute and are left out unless they are named.
+      - V(canary) fills the queues of two of three replicas of a model and of its canary, in turn, and counts where
+        1,500 requests go. It takes half a minute, loads the gateway, and is left out unless it is named.
+      - V(picker) takes the picker away in both failure modes.
+      - V(priority) fills a model as a batch tenant would, with flow control and without, and measures how long an
+        urgent tenant waits. The requests have the headers that the LLM gateway sets.
+      - V(picker) and V(priority) take a minute and are left out unless they are named.
       - V(empty) asks a model whose pods are gone.
     type: list
     elements: str
-    choices: [exposed, routed, unknown, foreign, least, affinity, replica, picker, empty]
+    choices: [exposed, routed, unknown, foreign, least, affinity, canary, picker, priority, empty]
     default: [exposed, routed, unknown, foreign, least, affinity, empty]
   gateway:
     description:
@@ -69,32 +74,11 @@ options:
           - Port of its Service.
         type: int
         default: 80
-  models:
-    description:
-      - The models that are routed and have pods.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description:
-          - Name of the model's objects, and in its path.
-        type: str
-        required: true
-      served_name:
-        description:
-          - The name that clients use. O(models[].name) when left out.
-        type: str
   image:
     description:
       - Image of the simulator, for the probe's own model.
     type: str
     required: true
-  timeout:
-    description:
-      - Seconds until a pod that does not start, or a silent server, counts as dead.
-    type: float
-    default: 120.0
 """
 
 EXAMPLES = r"""
@@ -141,11 +125,11 @@ checks:
 import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import MODELS_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe import (
     GATEWAY_SPEC,
     KINDS,
     LIVE,
-    MODEL_SPEC,
     probe,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import SERVING_SPEC
@@ -156,10 +140,9 @@ if t.TYPE_CHECKING:
 SPEC: t.Final[dict[str, t.Any]] = {
     "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(LIVE)},
     "gateway": {"type": "dict", "required": True, "options": GATEWAY_SPEC},
-    "models": {"type": "list", "elements": "dict", "required": True, "options": MODEL_SPEC},
+    **MODELS_SPEC,
     "serving": {"type": "dict", "required": True, "options": SERVING_SPEC},
     "image": {"type": "str", "required": True},
-    "timeout": {"type": "float", "default": 120.0},
 }
 
 

@@ -10,7 +10,7 @@ import urllib.request
 
 
 def ask(path: str) -> list:
-    body = {"model": "molecule/chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    body = {"model": "molecule/chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
     request = urllib.request.Request(
         f"http://{os.environ['GATEWAY']}{path}",
         data=json.dumps(body).encode(),
@@ -18,7 +18,8 @@ def ask(path: str) -> list:
     )
     try:
         with urllib.request.urlopen(request, timeout=3) as answer:
-            return [answer.status, json.loads(answer.read())["model"]]
+            found = json.loads(answer.read())
+            return [answer.status, found["model"], found["choices"][0]["message"]["content"]]
     except urllib.error.HTTPError as error:
         return [error.code, json.loads(error.read())["error"]["code"]]
     except OSError as error:
@@ -28,4 +29,11 @@ def ask(path: str) -> list:
 until = time.monotonic() + float(os.environ["SECONDS"])
 while (known := ask("/m/chat/v1/chat/completions"))[0] != 200 and time.monotonic() < until:
     time.sleep(0.5)
-print(json.dumps({"known": known, "unknown": ask("/m/other/v1/chat/completions")}))
+seen = {"known": known, "unknown": ask("/m/other/v1/chat/completions")}
+if known[0] == 200:
+    canary = ask("/m/chat-canary/v1/chat/completions")
+    answers = [ask("/m/chat/v1/chat/completions") for _turn in range(300)]
+    seen["statuses"] = sorted({answer[0] for answer in answers})
+    seen["texts"] = len({answer[2] for answer in answers})
+    seen["canary"] = sum(answer == canary for answer in answers)
+print(json.dumps(seen))

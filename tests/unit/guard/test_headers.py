@@ -114,3 +114,22 @@ def test_an_answer_says_nothing_about_what_is_inside(make: t.Any, application: t
         "x-ratelimit-remaining-requests": "3",
         "x-litellm-response-cost": "0.1",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([(b"LLM_Provider-Retry-After", b"2")], [b"2"]),
+        ([(b"retry-after", b"5"), (b"llm_provider-retry-after", b"2")], [b"5"]),
+        ([(b"llm_provider-retry-after", b"soon")], []),
+        ([(b"llm_provider-server", b"envoy")], []),
+    ],
+)
+def test_a_client_learns_when_to_come_again_also_from_a_models_gateway(
+    given: list[tuple[bytes, bytes]], told: list[bytes]
+) -> None:
+    from llm_platform_guard import headers
+
+    found = headers.response(given)
+    assert [value for name, value in found if name == b"retry-after"] == told
+    assert not [name for name, _value in found if name.startswith(b"llm_provider")]

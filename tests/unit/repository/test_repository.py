@@ -22,6 +22,8 @@ HOSTS = re.compile(
     # Who signs images, and where they say so.
     | (docs\.)?sigstore\.dev | slsa\.dev | accounts\.google\.com | (token\.actions|raw)\.githubusercontent\.com
     | istio\.io | cert-manager\.io | cloudnative-pg\.io | external-secrets\.io
+    # Who serves models.
+    | api\.(anthropic|openai)\.com
     # Who signs certificates.
     | acme-v02\.api\.letsencrypt\.org
     | \d+\.\d+\.\d+\.\d+ | [a-z0-9-]+ )""",

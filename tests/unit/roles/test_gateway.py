@@ -12,7 +12,11 @@ import yaml
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gate import Item, Tree, judge
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import read_roles
-from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import check_routing, routing_options
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import (
+    Around,
+    check_routing,
+    routing_options,
+)
 from ansible_collections.wmx.llm_platform.plugins.module_utils._policy_gate import RULES
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
@@ -22,6 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 ROLES = read_roles(ROOT / "roles")
 CHAT: Object = {"name": "chat", "served_name": "org/chat"}
 SMALL: Object = {"name": "chat-small", "served_name": "org/chat-small"}
+SPLIT: Object = {**CHAT, "canary": {"name": "chat-canary", "weight": 10}}
+CANARY: Object = {"name": "chat-canary", "served_name": "org/chat", "canary_of": "chat", "canary": {}}
 Render = t.Callable[..., Objects]
 
 
@@ -30,18 +36,20 @@ def render(render_template: t.Any) -> Render:
     def objects(*, tier: str = "dev", models: tuple[Object, ...] = (CHAT, SMALL), **options: t.Any) -> Objects:
         validator = Validator()
         known = routing_options(options, ROLES)
-        routing = check_routing(known, tier, validator)
+        by_agentgateway = known["gateway_implementation"] == "agentgateway"
+        routing = check_routing(known, Around(tier, features={"agentgateway": by_agentgateway}), validator)
         assert validator.problems == []
-        base = {**options, "llm_plan": {"tier": tier, "routing": routing, "flows": []}}
+        canaries = [model for model in models if "canary_of" in model]
+        base = {**options, "llm_plan": {"tier": tier, "routing": routing, "flows": [], "canaries": canaries}}
         rendered = [
             obj
-            for template in ("gateway.yml.j2", "access.yml.j2")
+            for template in ("gateway.yml.j2", f"{routing['implementation']}.yml.j2", "access.yml.j2")
             for obj in render_template("gateway", template, base, namespace=routing["namespace"])
         ]
         rendered += [
             obj
             for model in models
-            for template in ("model.yml.j2", "picker.yml.j2")
+            for template in ("model.yml.j2", "objectives.yml.j2", "picker.yml.j2")
             for obj in render_template("gateway", template, {**base, "__gateway_model": model})
         ]
         named = {(obj["kind"], obj["metadata"]["name"]): obj for obj in rendered}
@@ -65,7 +73,7 @@ def overlay(objects: Objects, name: str = "deployment") -> Object:
 
 @pytest.mark.parametrize("tier", ["dev", "prod"])
 def test_the_gate_finds_nothing(render: Render, tier: str) -> None:
-    items = [Item.of("routing/gateway/x.yml", obj) for obj in render(tier=tier).values()]
+    items = [Item.of("routing/gateway/x.yml", obj) for obj in render(tier=tier, models=(SPLIT, CANARY, SMALL)).values()]
     # Digests are written when a component is rendered as a whole.
     findings = judge(Tree(items, tier), [rule for rule in RULES if rule.name != "pinned"])
     assert [str(finding) for finding in findings] == []
@@ -100,6 +108,77 @@ def test_a_rule_has_one_pool(render: Render) -> None:
                 assert [item["type"] for item in rule["filters"]] == ["URLRewrite"], (
                     "with CORS Istio forgets the picker"
                 )
+
+
+def split_of(objects: Objects) -> tuple[Object, Object]:
+    """The patches of the model's route and of its canary's, by the names of the rules."""
+    patches = {}
+    for patch in objects["EnvoyFilter", "chat-canary"]["spec"]["configPatches"]:
+        assert (patch["applyTo"], patch["patch"]["operation"]) == ("HTTP_ROUTE", "MERGE")
+        patches[patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]] = patch["patch"]["value"]
+    return patches["llm-serving.chat.split"], patches["llm-serving.chat.canary"]
+
+
+def test_a_canary_has_a_pool_a_picker_and_a_path_of_its_own(render: Render) -> None:
+    objects = render(models=(SPLIT, CANARY))
+    for name in ("chat", "chat-canary"):
+        pool = objects["InferencePool", name]["spec"]
+        assert pool["selector"]["matchLabels"] == {"llm-platform.wmx.dev/model": name}
+        assert pool["endpointPickerRef"]["name"] == f"{name}-picker"
+        container = objects["Deployment", f"{name}-picker"]["spec"]["template"]["spec"]["containers"][0]
+        assert f"--pool-name={name}" in container["args"]
+    (rule,) = objects["HTTPRoute", "chat-canary"]["spec"]["rules"]
+    assert rule["matches"][0]["path"]["value"] == "/m/chat-canary/v1"
+
+
+def test_requests_are_split_between_rules_of_one_pool_each(render: Render) -> None:
+    objects = render(models=(SPLIT, CANARY))
+    first, second = objects["HTTPRoute", "chat"]["spec"]["rules"]
+    assert first["matches"] == second["matches"]
+    assert [[ref["name"] for ref in rule["backendRefs"]] for rule in (first, second)] == [["chat"], ["chat-canary"]]
+    assert [rule["name"] for rule in (first, second)] == ["llm-serving.chat.split", "llm-serving.chat.canary"]
+    share, _rest = split_of(objects)
+    default = share["match"]["runtime_fraction"]["default_value"]
+    assert default == {"numerator": 90, "denominator": "HUNDRED"}
+
+
+def test_what_is_split_is_found_by_a_name_that_no_other_route_has(render: Render) -> None:
+    """So that neither the patch without the rules nor the rules without the patch lose a request."""
+    (rule,) = render(models=(CHAT,))["HTTPRoute", "chat"]["spec"]["rules"]
+    assert "name" not in rule
+
+
+def test_a_canary_without_weight_keeps_its_pool_and_gets_nothing(render: Render) -> None:
+    resting = {**SPLIT, "canary": {"name": "chat-canary", "weight": 0}}
+    objects = render(models=(resting, CANARY))
+    (rule,) = objects["HTTPRoute", "chat"]["spec"]["rules"]
+    assert rule["backendRefs"][0]["name"] == "chat"
+    assert ("EnvoyFilter", "chat-canary") not in objects
+    assert ("InferencePool", "chat-canary") in objects
+
+
+def test_a_canarys_objectives_are_those_that_its_route_makes_of_the_models(render: Render) -> None:
+    objects = render(models=(SPLIT, CANARY))
+    _share, rest = split_of(objects)
+    (mutation,) = rest["typed_per_filter_config"]["envoy.filters.http.header_mutation"]["mutations"][
+        "request_mutations"
+    ]
+    header = mutation["append"]["header"]
+    assert header["key"] == "x-gateway-inference-objective"
+    pools: dict[str, set[str]] = {"chat": set(), "chat-canary": set()}
+    for (kind, name), obj in objects.items():
+        if kind == "InferenceObjective":
+            pools[obj["spec"]["poolRef"]["name"]].add(name)
+    assert pools["chat"]
+    asked = "%REQ(X-GATEWAY-INFERENCE-OBJECTIVE)%"
+    assert {header["value"].replace(asked, name) for name in pools["chat"]} == pools["chat-canary"]
+
+
+def test_headers_are_changed_before_the_picker_is_asked_and_only_where_there_are_canaries(render: Render) -> None:
+    assert ("EnvoyFilter", "canaries") not in render()
+    (patch,) = render(models=(SPLIT, CANARY))["EnvoyFilter", "canaries"]["spec"]["configPatches"]
+    assert (patch["applyTo"], patch["patch"]["operation"]) == ("HTTP_FILTER", "INSERT_FIRST")
+    assert patch["patch"]["value"]["name"] == "envoy.filters.http.header_mutation"
 
 
 def test_the_gateway_stays_inside_and_names_whose_routes_it_takes(render: Render) -> None:
@@ -143,13 +222,47 @@ def test_a_picker_scores_as_it_is_told(render: Render) -> None:
     weights = {item["pluginRef"]: item.get("weight") for item in config["schedulingProfiles"][0]["plugins"]}
     assert weights == {
         "queue-scorer": 2,
+        "running-requests-size-scorer": 2,
         "kv-cache-utilization-scorer": 2,
         "prefix-cache-scorer": 3,
         "max-score-picker": None,
     }
-    assert [item["type"] for item in config["plugins"]] == list(weights)
-    without = picker_config(render(gateway_picker_scorers={"queue": 5, "kv_cache": 0, "prefix": 0}))
-    assert [item["type"] for item in without["plugins"]] == ["queue-scorer", "max-score-picker"]
+    assert [item["type"] for item in config["plugins"]][: len(weights)] == list(weights)
+    without = picker_config(render(gateway_picker_scorers={"queue": 5, "running": 0, "kv_cache": 0, "prefix": 0}))
+    assert [item["type"] for item in without["plugins"]][:2] == ["queue-scorer", "max-score-picker"]
+
+
+def test_each_pool_has_an_objective_of_each_class_whose_name_the_guard_can_make(render: Render) -> None:
+    found = {name: obj["spec"] for (kind, name), obj in render(models=(CHAT,)).items() if kind == "InferenceObjective"}
+    pool = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "chat"}
+    assert found == {
+        "chat-10": {"priority": 10, "poolRef": pool},
+        "chat-0": {"priority": 0, "poolRef": pool},
+        "chat--10": {"priority": -10, "poolRef": pool},
+    }
+
+
+def test_requests_wait_in_bounded_queues_of_the_picker(render: Render) -> None:
+    queues = {"critical": 9, "standard": 8, "batch": 7}
+    config = picker_config(
+        render(
+            gateway_flow_control={"enabled": True, "waiting": 3, "kv_cache": 0.8, "wait_seconds": 5, "queues": queues}
+        )
+    )
+    assert config["featureGates"] == ["flowControl"]
+    (detector,) = [item for item in config["plugins"] if item["type"] == config["saturationDetector"]["pluginRef"]]
+    assert detector["parameters"] == {"queueDepthThreshold": 3, "kvCacheUtilThreshold": 0.8}
+    assert config["flowControl"]["defaultRequestTTL"] == "5s"
+    bands = {band["priority"]: band["maxRequests"] for band in config["flowControl"]["priorityBands"]}
+    assert bands == {10: "9", 0: "8", -10: "7"}
+    policies = {band["fairnessPolicyRef"] for band in config["flowControl"]["priorityBands"]}
+    assert policies <= {item["type"] for item in config["plugins"]}, "a policy must be among the plugins"
+
+
+def test_without_flow_control_the_pods_queue(render: Render) -> None:
+    options = {"waiting": 2, "kv_cache": 0.9, "wait_seconds": 0, "queues": {}}
+    config = picker_config(render(gateway_flow_control={"enabled": False, **options}))
+    assert set(config) == {"apiVersion", "kind", "plugins", "schedulingProfiles"}
 
 
 def test_a_picker_starts_anew_with_another_configuration(render: Render) -> None:
@@ -180,6 +293,7 @@ def test_errors_of_the_gateway_have_openais_form(render: Render) -> None:
         found[status] = (mapper.get("status_code", status), error["code"], headers.get("retry-after"))
     assert found == {
         404: (404, "model_not_found", None),
+        429: (429, "model_busy", "7"),
         500: (503, "no_endpoint_picker", "7"),
         503: (503, "no_ready_endpoint", "7"),
         504: (504, "timeout", None),

@@ -18,6 +18,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_gateway imp
     check_gateway,
     gateway_options,
 )
+from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import Around as RoutedAround
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_routing import check_routing, routing_options
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
@@ -31,7 +32,7 @@ CHAT: Object = {
     "max_model_len": 8192,
     "max_output_tokens": 512,
 }
-ROUTING = check_routing(routing_options({}, ROLES), "dev", Validator())
+ROUTING = check_routing(routing_options({}, ROLES), RoutedAround("dev"), Validator())
 TEMPLATES = ("config.yml.j2", "deployment.yml.j2", "migration.yml.j2")
 Render = t.Callable[..., dict[tuple[str, str], Object]]
 
@@ -41,14 +42,16 @@ def render(render_template: t.Any) -> Render:
     seen: dict[str, dict[tuple[str, str], Object]] = {}
 
     def objects(
-        *, tier: str = "dev", models: list[Object] | None = None, **options: t.Any
+        *, tier: str = "dev", models: list[Object] | None = None, providers: t.Sequence[Object] = (), **options: t.Any
     ) -> dict[tuple[str, str], Object]:
-        key = repr((tier, models, sorted(options.items())))
+        key = repr((tier, models, providers, sorted(options.items())))
         if key not in seen:
-            seen[key] = fresh(tier, models, **options)
+            seen[key] = fresh(tier, models, providers, **options)
         return copy.deepcopy(seen[key])
 
-    def fresh(tier: str, models: list[Object] | None, **options: t.Any) -> dict[tuple[str, str], Object]:
+    def fresh(
+        tier: str, models: list[Object] | None, providers: t.Sequence[Object], **options: t.Any
+    ) -> dict[tuple[str, str], Object]:
         listed = copy.deepcopy(models or [CHAT])
         validator = Validator()
         known = {"datastores_accept_single_redis": True, **options}
@@ -57,7 +60,8 @@ def render(render_template: t.Any) -> Render:
         )
         assert validator.problems == []
         variables = {
-            "llm_plan": {"tier": tier, "storage_class": "", "models": listed, "routing": ROUTING, **found},
+            "llm_plan": {"tier": tier, "storage_class": "", "models": listed, "routing": ROUTING, **found}
+            | {"providers": list(providers), "egress": {"url": "http://egress-istio.llm-egress.svc"}},
             "role_path": str(ROOT / "roles" / "llm_gateway"),
             **options,
         }
@@ -101,6 +105,37 @@ def test_a_model_becomes_an_entry_with_prices_and_bounds(render: Render) -> None
     assert info["max_output_tokens"] == 512, "without it 16384 tokens are reserved"
     assert info["max_input_tokens"] == 8192, "without it nothing is, when tokens cannot be counted"
     assert info["id"] == "llm-platform/chat", "an id that LiteLLM's own list of prices has would mix with it"
+
+
+CLAUDE: Object = {
+    **CHAT,
+    "name": "claude",
+    "served_name": "org/claude",
+    "engine": "provider",
+    "kind": "anthropic",
+    "model": "claude-haiku-4-5",
+    "secret": "anthropic-key",
+}
+
+
+def test_a_model_of_a_provider_goes_by_the_one_way_out_with_its_own_key(render: Render) -> None:
+    objects = render(providers=[CLAUDE])
+    ours, theirs = config_of(objects)["model_list"]
+    assert theirs["litellm_params"] == {
+        "model": "anthropic/claude-haiku-4-5",
+        "api_base": "http://egress-istio.llm-egress.svc/p/claude",
+        "api_key": "os.environ/PROVIDER_KEY_ANTHROPIC_KEY",
+        "use_chat_completions_api": True,
+        "max_retries": 0,
+    }
+    assert theirs["model_info"] == {**ours["model_info"], "id": "llm-platform/claude"}, "the same prices and bounds"
+    environment = environment_of(pod_of(objects)["containers"][0])
+    assert environment["PROVIDER_KEY_ANTHROPIC_KEY"] == {
+        "secretKeyRef": {"name": "provider-keys", "key": "anthropic-key"}
+    }
+    known = json.loads(objects["ConfigMap", "litellm"]["data"]["guard.json"])["models"]
+    assert known["org/claude"] == {"max_output_tokens": 512}
+    assert ours["litellm_params"]["model"].startswith("hosted_vllm/"), "by which the guard knows a model of ours"
 
 
 def test_budgets_fail_closed(render: Render) -> None:

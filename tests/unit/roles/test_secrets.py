@@ -97,7 +97,8 @@ def test_no_place_holds_two_values(evaluated: t.Callable[..., t.Any]) -> None:
 
 @pytest.mark.parametrize("option", ["secrets_values", "secrets_from"])
 def test_every_value_may_be_given_and_nothing_else(evaluated: t.Callable[..., t.Any], option: str) -> None:
-    options = SPECS["argument_specs"]["main"]["options"][option]["options"]
+    options = dict(SPECS["argument_specs"]["main"]["options"][option]["options"])
+    assert options.pop("provider-keys")["type"] == "dict", "their names are the inventory's"
     assert list(options) == [entry["name"] for entry in contract(evaluated)] or set(options) == {
         entry["name"] for entry in contract(evaluated)
     }
@@ -169,6 +170,42 @@ def test_an_external_store_of_data_keeps_its_own_password(evaluated: t.Callable[
         assert entries[name]["rotation"]["verb"] == "refused"
     assert entries["litellm-db-password"]["targets"][0]["secret"] == "db"
     assert not entries["litellm-db-password"]["targets"][0]["literals"]
+
+
+BOUGHT = {"name": "claude", "secret": "claude", "simulated": False}
+PLAYED = {"name": "gpt", "secret": "gpt", "simulated": True}
+
+
+def test_each_credential_of_a_provider_is_a_value_of_its_own(evaluated: t.Callable[..., t.Any]) -> None:
+    variables = {"llm_plan": plan(*ALL, providers=[BOUGHT, {**BOUGHT, "name": "second"}, PLAYED])}
+    entries = {entry["name"]: entry for entry in evaluated("__secrets_needed", variables)}
+    bought, played = entries["provider-keys.claude"], entries["provider-keys.gpt"]
+    assert len(entries) == 7
+    (target,) = bought["targets"]
+    assert (target["namespace"], target["secret"], target["key"]) == ("llm-gateway", "provider-keys", "claude")
+    assert (bought["format"], bought["rotation"]["verb"]) == (OPERATOR, "refused")
+    assert (played["format"], played["rotation"]["verb"]) == ("hex32", "roll"), "whom a probe plays takes what is made"
+    assert read_contract([bought, played])
+
+
+def test_what_is_given_for_a_provider_has_the_name_of_the_table(evaluated: t.Callable[..., t.Any]) -> None:
+    source = {"namespace": "ops", "name": "a", "key": "b"}
+    variables = {
+        "llm_plan": plan(*ALL),
+        "secrets_values": {"hf-token": "one", "provider-keys": {"claude": "two", "gpt": "three"}},
+        "secrets_from": {"vllm-api-key": source, "provider-keys": {"other": source}},
+    }
+    given = {"hf-token": "one", "provider-keys.claude": "two", "provider-keys.gpt": "three"}
+    assert evaluated("__secrets_given", variables) == given
+    assert evaluated("__secrets_sources", variables) == {"vllm-api-key": source, "provider-keys.other": source}
+    nothing = {"llm_plan": plan(*ALL), "secrets_values": {"provider-keys": None}, "secrets_from": {}}
+    assert (evaluated("__secrets_given", nothing), evaluated("__secrets_sources", nothing)) == ({}, {})
+
+
+def test_a_store_has_plain_names_for_credentials_of_providers(evaluated: t.Callable[..., t.Any]) -> None:
+    variables = {**EXTERNAL, "llm_plan": plan(*ALL, providers=[BOUGHT])}
+    (found,) = [each for each in evaluated("__secrets_objects", variables) if each["name"] == "provider-keys"]
+    assert found["keys"] == [{"key": "claude", "from": "provider-keys-claude"}]
 
 
 def external(evaluated: t.Callable[..., t.Any], render_template: RenderTemplate, **store: t.Any) -> dict[str, Object]:

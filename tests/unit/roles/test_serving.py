@@ -220,3 +220,16 @@ def test_any_string_arrives_as_it_was_written(
     for container in pod_of(objects).get("initContainers", []):
         container["image"] = "x"
     assert objects == plain, "nothing else changed"
+
+
+def test_a_canary_is_called_as_its_model_and_selected_by_a_name_of_its_own(render: Render) -> None:
+    objects = render(tier="prod", name="chat-canary", canary_of="chat", image="registry.example.com/next:2")
+    selector = {"llm-platform.wmx.dev/model": "chat-canary"}
+    deployment = objects["Deployment"]
+    assert deployment["metadata"]["name"] == objects["Service"]["metadata"]["name"] == "chat-canary"
+    assert deployment["spec"]["selector"]["matchLabels"] == selector
+    assert objects["Service"]["spec"]["selector"] == selector
+    assert objects["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == selector
+    container = pod_of(objects)["containers"][0]
+    assert container["image"] == "registry.example.com/next:2"
+    assert "--served-model-name=org/chat" in container["args"]

@@ -147,7 +147,7 @@ class FakeGuarded:
             url = stack.enter_context(serve(self.handle))
             replicas = [Replica(name, LiteLLM(url, MASTER, sleep=lambda _s: None)) for name in ("one", "two")]
             models = [
-                Model(name, (ModelPod(name, stack.enter_context(serve(model.handle)), "key"),), simulated)
+                Model(name, (ModelPod(name, stack.enter_context(serve(model.handle)), "key"),), simulated, name)
                 for name, model in self.models.items()
             ]
             pairs = (("chat", ("spare",)),) if fallbacks else ()
@@ -201,7 +201,8 @@ class FakeGuarded:
     def _generate(self, path: str, headers: dict[str, str], body: dict[str, t.Any]) -> Answer:
         wrong = self.defects
         team = self.keys[headers["authorization"].removeprefix("Bearer ")]
-        sent_headers = {FAIRNESS: team, OBJECTIVE: "0" if wrong.no_priority else str(PRIORITY)}
+        priority = "0" if wrong.no_priority else str(PRIORITY)
+        sent_headers = {FAIRNESS: team, OBJECTIVE: f"{body['model']}-{priority}"}
         if wrong.team_from_client:
             sent_headers[FAIRNESS] = headers.get(FAIRNESS, team)
         if wrong.passes_header in headers:
@@ -214,7 +215,7 @@ class FakeGuarded:
         if wrong.asks_twice:
             self.models[body["model"]].work(path, sent_headers, sent)
         if cached is None and not wrong.no_fallback:
-            kept = {} if wrong.fallback_forgets else sent_headers
+            kept = {} if wrong.fallback_forgets else {**sent_headers, OBJECTIVE: f"spare-{priority}"}
             fallen, cached = 1, self.models["spare"].work(path, kept, sent)
         if cached is None:
             return 500, {}, {"error": {"code": "500"}}

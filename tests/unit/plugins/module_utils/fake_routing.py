@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -21,7 +22,9 @@ Answer = tuple[int, dict[str, str], t.Any]
 JSON: t.Final = {"content-type": "application/json"}
 SLOTS: t.Final = 4
 BLOCK: t.Final = 100
-DEAD_SECONDS: t.Final = 0.2
+URGENT_SECONDS: t.Final = 0.1
+BATCH_SECONDS: t.Final = 0.015
+LONGEST_QUEUE: t.Final = 6
 QUEUE_SECONDS: t.Final = 0.2
 
 
@@ -38,7 +41,6 @@ class Pod:
         self.held = 0
         self.hits = 0
         self.known: set[str] = set()
-        self.back = 0.0
         self.slow = False
         self.lock = threading.Lock()
 
@@ -51,19 +53,12 @@ class Pod:
             self.known |= blocks
 
     @property
-    def dead(self) -> bool:
-        return time.monotonic() < self.back
-
-    @property
     def waiting(self) -> int:
         return max(0, self.held - SLOTS)
 
     def answer(self, method: str, path: str, body: t.Any) -> Answer:
         if path == "/simulator/requests":
             return 200, JSON, {"requests": self.log}
-        if path == "/simulator/faults":
-            self.back = time.monotonic() + DEAD_SECONDS
-            return 0, {}, ""
         if path == "/metrics":
             lines = f"vllm:num_requests_waiting {self.waiting}\nvllm:prefix_cache_hits_total {self.hits}\n"
             return 200, {"content-type": "text/plain"}, lines
@@ -95,11 +90,43 @@ class Picker:
         return free[self.turn % len(free)]
 
 
+class Line:
+    """Those who wait for the one place that there is: the most urgent first, then whoever came first."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[int, int]] = []
+        self.numbers = itertools.count()
+        self.taken = False
+        self.moved = threading.Condition()
+
+    def work(self, priority: int, seconds: float, longest: int) -> bool:
+        """Whether there was room to wait."""
+        mine = (-priority, next(self.numbers))
+        with self.moved:
+            if len(self.waiting) >= longest:
+                return False
+            self.waiting.append(mine)
+            self.moved.wait_for(lambda: not self.taken and min(self.waiting) == mine)
+            self.waiting.remove(mine)
+            self.taken = True
+        time.sleep(seconds)
+        with self.moved:
+            self.taken = False
+            self.moved.notify_all()
+        return True
+
+
 class Gateway:
     def __init__(self) -> None:
+        self.line = Line()
         self.pools: dict[str, list[Pod]] = {}
         self.plain: dict[str, list[Pod]] = {}
         self.pickers: dict[str, Picker] = {}
+        # By path, the name of the first of two rules and the pools of both; by that name its percentage.
+        self.splits: dict[str, tuple[str, list[str]]] = {}
+        self.shares: dict[str, int] = {}
+        self.asked = itertools.count()
+        self.refused: Answer | None = None
         self.turn = 0
         # What a test may change.
         self.strangers: Callable[[], Answer] = lambda: error(404, "model_not_found")
@@ -109,13 +136,29 @@ class Gateway:
         self.away = False
         self.unpicked: Callable[[], Answer] = lambda: error(503, "no_endpoint_picker", **{"retry-after": "2"})
         self.spread = True
-        self.retries = True
+        self.queues = True
+        self.shed: Callable[[], Answer] = lambda: error(429, "model_busy", **{"retry-after": "0"})
+
+    def wait(self, objective: str) -> bool:
+        """As long as the priority that it names must wait."""
+        pool, _hyphen, priority = objective.rpartition("-")
+        if pool.endswith("-"):
+            pool, priority = pool[:-1], f"-{priority}"
+        queued = self.queues and pool.endswith("-busy")
+        seconds = URGENT_SECONDS if int(priority) > 0 else BATCH_SECONDS
+        longest = LONGEST_QUEUE if queued and int(priority) < 0 else 1000
+        return self.line.work(int(priority) if queued else 0, seconds, longest)
 
     def choose(self, path: str, body: t.Any) -> Pod | Answer:
         parts = path.split("/")
         name = parts[2] if len(parts) > 2 and parts[1] == "m" and parts[3:4] == ["v1"] else ""
-        if ".." in path or "%2e" in path.lower() or name not in {*self.pools, *self.plain}:
+        if ".." in path or "%2e" in path.lower() or name not in {*self.pools, *self.plain, *self.splits}:
             return self.strangers()
+        if name in self.splits:
+            if self.refused:
+                return self.refused
+            rule, pools = self.splits[name]
+            name = pools[0] if next(self.asked) % 100 < self.shares.get(rule, 100) else pools[1]
         name = self.crossed.get(name, name)
         if name in self.plain:
             self.turn += 1
@@ -123,11 +166,6 @@ class Gateway:
         pods = self.pools[name]
         if not pods:
             return self.empty()
-        alive = [pod for pod in pods if not pod.dead]
-        if not self.retries and len(alive) < len(pods):
-            self.turn += 1
-            return alive[0] if self.turn % 3 else error(503, "no_ready_endpoint")
-        pods = alive
         if self.away:
             self.turn += 1
             return pods[self.turn % len(pods) if self.spread else 0] if self.open else self.unpicked()
@@ -165,12 +203,24 @@ def served(target: Pod | Gateway) -> Iterator[str]:
 
         def _do(self, body: t.Any) -> None:
             pod = target if isinstance(target, Pod) else target.choose(self.path, body)
+            objective = self.headers.get("x-gateway-inference-objective")
             if not isinstance(pod, Pod):
                 self._send(pod)
+            elif objective and isinstance(target, Gateway):
+                self._queue(target, objective, body)
             elif body and body.get("stream"):
                 self._hold(pod, body)
             else:
                 self._send(pod.answer(self.command, self.path, body))
+
+        def _queue(self, gateway: Gateway, objective: str, body: Object) -> None:
+            if not gateway.wait(objective):
+                self._send(gateway.shed())
+            elif body.get("stream"):
+                event = {"choices": [{"delta": {"content": "Red"}}]}
+                self._send((200, {"content-type": "text/event-stream"}, f"data: {json.dumps(event)}\n\n"))
+            else:
+                self._send((200, JSON, {"model": body["model"], "choices": []}))
 
         def _hold(self, pod: Pod, body: Object) -> None:
             pod.accept(body)
@@ -210,6 +260,8 @@ PLURALS: t.Final = {
     "networking.k8s.io/v1": {"NetworkPolicy": "networkpolicies"},
     "gateway.networking.k8s.io/v1": {"HTTPRoute": "httproutes"},
     "inference.networking.k8s.io/v1": {"InferencePool": "inferencepools"},
+    "inference.networking.x-k8s.io/v1alpha2": {"InferenceObjective": "inferenceobjectives"},
+    "networking.istio.io/v1alpha3": {"EnvoyFilter": "envoyfilters"},
 }
 
 
@@ -225,6 +277,7 @@ class Api:
         self.verdict = {"type": "Accepted", "status": "False", "reason": "NotAllowedByListeners"}
         self.ready = True
         self.lets_in = False
+        self.splits = True
         self.slow = False
 
     def request(
@@ -270,12 +323,24 @@ class Api:
         self.objects[f"{path}/{name}"] = stored
         self.made.append(f"{kind} {name}")
         if kind == "Deployment" and not name.endswith("-picker"):
-            self.pods[name] = [Pod(name, f"{name}-{number}") for number in range(body["spec"]["replicas"])]
+            arguments = body["spec"]["template"]["spec"]["containers"][0]["args"]
+            (model,) = [arg.partition("=")[2] for arg in arguments if arg.startswith("--served-model-name=")]
+            self.pods[name] = [Pod(model, f"{name}-{number}") for number in range(body["spec"]["replicas"])]
             for pod in self.pods[name]:
                 pod.slow = self.slow
             stored["status"] = {"readyReplicas": len(self.pods[name]) if self.ready else 0}
-        if kind == "HTTPRoute":
-            own = body["spec"]["rules"][0]["backendRefs"][0]["name"]
+        if kind == "EnvoyFilter":
+            (patch,) = body["spec"]["configPatches"]
+            rule = patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]
+            fraction = patch["patch"]["value"]["match"]["runtime_fraction"]["default_value"]
+            self.gateway.shares[rule] = fraction["numerator"] if self.splits else 100
+        elif kind == "HTTPRoute" and "name" in body["spec"]["rules"][0]:
+            rules = body["spec"]["rules"]
+            assert len({json.dumps(rule["matches"]) for rule in rules}) == 1
+            pools = [backend["name"] for rule in rules for backend in rule["backendRefs"]]
+            self.gateway.splits[name] = rules[0]["name"], pools
+        elif kind == "HTTPRoute":
+            own = body["spec"]["rules"][0]["backendRefs"][0]["name"].removesuffix("-unqueued")
             foreign = body["metadata"]["namespace"] != "models"
             verdict = self.verdict if foreign else {"type": "Accepted", "status": "True", "reason": "Accepted"}
             stored["status"] = {"parents": [{"conditions": [verdict]}]}

@@ -66,6 +66,7 @@ def test_where_nothing_may_be_broken_every_claim_says_why_it_was_not_tried() -> 
     assert [check["id"] for check in checks] == [
         "budget-holds",
         "cancel-abuse-bounded",
+        "replica-dies-under-load",
         "budget-holds-without-postgres",
         "budget-holds-without-redis",
         "recovers-after-outage",

@@ -11,14 +11,15 @@ import pytest
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import _gateway_probe_cache
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import validate_check
-from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import PROBES, carry_out
+from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import PROBES
+from ansible_collections.wmx.llm_platform.plugins.module_utils._guest_probe import carry_out
 from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.fake_guarded import FakeGuarded
 
 
 def check(kind: str, *, stage: dict[str, t.Any] | None = None, **wrong: t.Any) -> dict[str, t.Any]:
     gateway = FakeGuarded(**wrong)
     with gateway.stage(**(stage or {})) as place:
-        (found,), warnings = carry_out(place, [kind])
+        (found,), warnings = carry_out(PROBES, [kind], lambda _stack: place)
     assert not warnings
     assert not gateway.teams, "guests were left behind"
     assert all(not model.faults["only_with"] for model in gateway.models.values()), "a model still fails"
@@ -54,7 +55,7 @@ def test_a_guard_that_holds_passes(kind: str) -> None:
         ("spoof", {"passes_header": "x-litellm-tags"}, "with all together: the model received what was slipped in"),
         ("spoof", {"passes_field": "tags"}, "with field tags: the model received tags"),
         ("spoof", {"team_from_client": True}, "x-gateway-inference-fairness-id is 'spoofed', not"),
-        ("spoof", {"no_priority": True}, "with nothing: x-gateway-inference-objective is '0', not '7'"),
+        ("spoof", {"no_priority": True}, "with nothing: x-gateway-inference-objective is 'chat-0', not 'chat-7'"),
         ("spoof", {"no_salt": True}, "with nothing: cache_salt is None"),
         ("spoof", {"echoes": True}, "the answer has what was slipped in"),
         ("spoof", {"asks_twice": True}, "the model received it 2 times"),
@@ -103,7 +104,7 @@ def test_counters_that_others_move_too_say_nothing(monkeypatch: pytest.MonkeyPat
 
     gateway.models["chat"].work = busy  # type: ignore[method-assign]
     with gateway.stage() as place:
-        (found,), _warnings = carry_out(place, ["cache"])
+        (found,), _warnings = carry_out(PROBES, ["cache"], lambda _stack: place)
     assert "others used model 'chat' all the time" in found["reason"]
 
 
@@ -111,6 +112,6 @@ def test_a_model_that_somebody_else_lets_fail_is_left_alone() -> None:
     gateway = FakeGuarded()
     gateway.models["chat"].faults["only_with"] = "theirs"
     with gateway.stage() as place:
-        (found,), _warnings = carry_out(place, ["fallback"])
+        (found,), _warnings = carry_out(PROBES, ["fallback"], lambda _stack: place)
     assert "somebody else lets requests" in found["reason"]
     assert gateway.models["chat"].faults == {"error_rate": 0.0, "only_with": "theirs", "delay_seconds": 0}

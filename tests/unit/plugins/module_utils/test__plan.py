@@ -70,6 +70,7 @@ def catalog() -> dict[str, t.Any]:
     data["istio"]["namespace"] = "istio-system"
     data["gateway"]["namespace"] = "inference-gateway"
     data["edge"]["namespace"] = "llm-edge"
+    data["egress"]["namespace"] = "llm-egress"
     return t.cast("dict[str, t.Any]", data)
 
 
@@ -165,9 +166,10 @@ def test_a_component_that_exists_is_never_delivered() -> None:
 def test_every_key_of_a_model_is_present() -> None:
     entry = model()
     options = PLAN_OPTIONS["llm_models"]["options"]
-    assert set(entry) == {*options, "source_kind", "artifact"}
+    assert set(entry) == {*options, "source_kind", "artifact", "services"}
+    assert entry.pop("canary") == {}
     for name, spec in options.items():
-        if "options" in spec and spec["type"] == "dict":
+        if "options" in spec and spec["type"] == "dict" and name in entry:
             assert set(entry[name]) == set(spec["options"]), name
     assert None not in entry.values()
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import typing as t
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_mo
 from ansible_collections.wmx.llm_platform.plugins.module_utils._kube import KubeClient
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe import KINDS, OWN_PROBES, carry_out
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_ask import Asker
+from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_queue import Effort
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_stage import Stage, scene_of
 from ansible_collections.wmx.llm_platform.tests.unit.plugins.module_utils.fake_routing import (
     Api,
@@ -39,6 +41,7 @@ PICKER: t.Final = {
         "template": {
             "spec": {
                 "serviceAccountName": "endpoint-picker",
+                "volumes": [{"name": "config", "configMap": {"name": "chat-picker"}}],
                 "containers": [
                     {
                         "name": "picker",
@@ -49,6 +52,18 @@ PICKER: t.Final = {
                 ],
             }
         }
+    },
+}
+CONFIG: t.Final = {
+    "metadata": {"name": "chat-picker"},
+    "data": {
+        "picker.yaml": json.dumps(
+            {
+                "plugins": [{"type": "utilization-detector", "parameters": {"queueDepthThreshold": 2}}],
+                "featureGates": ["flowControl"],
+                "flowControl": {"defaultRequestTTL": "10s"},
+            }
+        )
     },
 }
 POD: t.Final = {
@@ -70,9 +85,11 @@ class World:
         self.models = {name: Pod(f"org/{name}", f"{name}-1") for name in ("chat", "spare")}
         self.gateway.pools = {name: [pod] for name, pod in self.models.items()}
         self.api.put("/apis/apps/v1/namespaces/models/deployments/chat-picker", PICKER)
+        self.api.put("/api/v1/namespaces/models/configmaps/chat-picker", CONFIG)
         self.api.put("/api/v1/namespaces/gate/services/inference-istio", SERVICE)
         self.api.put("/api/v1/namespaces/gate/pods/inference-istio-1", POD)
         self.picker = Picker()
+        self.canary_picker = Picker()
         self.patience = 5.0
 
     def probe(self, *kinds: str, timeout: float = 5.0) -> tuple[dict[str, dict[str, t.Any]], list[str]]:
@@ -84,9 +101,12 @@ class World:
             asker = Asker(stack.enter_context(served(self.gateway)))
             scene = scene_of(PARAMS)
             self.gateway.pickers[scene.name] = self.picker
+            self.gateway.pickers[f"{scene.name}-canary"] = self.canary_picker
             kube = KubeClient(t.cast("t.Any", self.api))
             stage = Stage(kube, forwarder(self.api), scene, asker, "inference-istio", lambda: None, models, timeout)
             stage.patience = self.patience
+            stage.split_requests = 300
+            stage.effort = Effort(4, 6, 3, callers=10, prompt_letters=40, filled_seconds=0.1, pause=0.01)
             stage.pause = lambda seconds: time.sleep(min(seconds, 0.02))
             checks, warnings = carry_out(stage, [kind for kind in KINDS if kind in (kinds or KINDS)])
         return {check["id"]: validate_check(check) for check in checks}, warnings
@@ -256,20 +276,6 @@ def test_what_a_killed_probe_left_is_removed_by_the_next_one() -> None:
     assert world.api.made[0] == "-ConfigMap llm-platform-probe-old"
 
 
-def test_one_replica_that_dies_is_hardly_noticed() -> None:
-    world = World()
-    checks, _warnings = world.probe("replica")
-    assert checks["replica-dies-under-load"]["ok"], checks["replica-dies-under-load"]["reason"]
-    assert checks["replica-dies-under-load"]["class"] == "destructive"
-
-
-def test_a_gateway_that_goes_on_sending_to_a_dead_replica_is_found_out() -> None:
-    world = World()
-    world.gateway.retries = False
-    checks, _warnings = world.probe("replica")
-    only_fault(checks, "replica-dies-under-load", "requests failed, with status [503]")
-
-
 def test_without_a_picker_the_failure_mode_decides() -> None:
     world = World()
     checks, _warnings = world.probe("picker")
@@ -298,3 +304,40 @@ def test_requests_that_wait_in_queues_do_not_hold_the_probe_up() -> None:
     checks, _warnings = world.probe("least")
     only_fault(checks, "picks-least-queued", "went to the replica without a queue")
     assert checks["picks-least-queued"]["table"]["rows"][0][3] < 14
+
+
+def test_an_urgent_tenant_goes_before_those_who_fill_the_model() -> None:
+    world = World()
+    checks, _warnings = world.probe("priority")
+    check = checks["interactive-before-batch"]
+    assert check["ok"], check["reason"]
+    assert check["class"] == "destructive"
+    assert check["simulated"] is True
+    idle, queued, unqueued = check["table"]["rows"]
+    assert idle[4] == 1.0
+    assert queued[4] <= 1.5 < unqueued[4]
+    assert queued[5] > 0
+    made = [name for name in world.api.made if name.startswith("InferenceObjective")]
+    assert [name.rpartition("-busy-")[2] for name in made] == ["10", "-10"]
+
+
+def test_a_queue_that_knows_no_priorities_is_found_out() -> None:
+    world = World()
+    world.gateway.queues = False
+    checks, _warnings = world.probe("priority")
+    only_fault(checks, "interactive-before-batch", "times that on the idle model")
+
+
+def test_what_is_shed_in_a_form_that_no_client_understands_is_found_out() -> None:
+    world = World()
+    world.gateway.shed = lambda: error(429, "other", **{"retry-after": "0"})
+    checks, _warnings = world.probe("priority")
+    only_fault(checks, "interactive-before-batch", "batch, with flow control: code 'other' instead of 'model_busy'")
+
+
+def test_without_flow_control_nothing_is_claimed() -> None:
+    world = World()
+    plain = {**CONFIG, "data": {"picker.yaml": json.dumps({"plugins": []})}}
+    world.api.put("/api/v1/namespaces/models/configmaps/chat-picker", plain)
+    checks, _warnings = world.probe("priority")
+    assert "did not run: the pickers have no flow control" in checks["interactive-before-batch"]["reason"]

@@ -39,6 +39,8 @@ RESPONSE: t.Final = frozenset(
     }
 )
 RESPONSE_PREFIXES: t.Final = (b"x-ratelimit-",)
+RETRY: t.Final = b"retry-after"
+UPSTREAM_RETRY: t.Final = b"llm_provider-retry-after"
 LONGEST_KEY: t.Final = 512
 
 _BEARER = re.compile(rb"(?i:bearer) +(?P<key>[\x21-\x7e]{1,%d})" % LONGEST_KEY)
@@ -87,8 +89,11 @@ def declared_length(headers: Headers) -> int:
 
 
 def response(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [
-        (name, value)
-        for name, value in headers
-        if name.lower() in RESPONSE or name.lower().startswith(RESPONSE_PREFIXES)
+    given = list(headers)
+    kept = [
+        (name, value) for name, value in given if name.lower() in RESPONSE or name.lower().startswith(RESPONSE_PREFIXES)
     ]
+    if all(name.lower() != RETRY for name, _value in kept):
+        # LiteLLM passes on what a model's gateway says of it under a name that no client knows.
+        kept += [(RETRY, value) for name, value in given if name.lower() == UPSTREAM_RETRY and value.isdigit()][:1]
+    return kept

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from urllib.parse import quote
 
@@ -14,6 +15,30 @@ OBJECTIVE_HEADER: t.Final = "x-gateway-inference-objective"
 SALT_FIELD: t.Final = "cache_salt"
 ADMINISTRATION: t.Final = "llm-platform-admin"
 NO_PRIORITY: t.Final = "0"
+_POOL: t.Final = re.compile(r"/m/(?P<name>[a-z0-9-]+)/v1/?$")
+# How LiteLLM's configuration names who serves the platform's own models; clients cannot choose it.
+OWN: t.Final = "hosted_vllm"
+_NAMING: t.Final = ("user", "safety_identifier", "prompt_cache_key")
+
+
+def told(call: Call) -> dict[str, t.Any]:
+    """The call as its model may see it: ours learn whose it is, everybody else must not."""
+    return routed(call) if _is_own(call) else anonymous(call)
+
+
+def _is_own(call: Call) -> bool:
+    return call.get("custom_llm_provider") == OWN or str(call.get("model") or "").startswith(f"{OWN}/")
+
+
+def anonymous(call: Call) -> dict[str, t.Any]:
+    """The call without anything that says who asks. A fallback may have come from a model of ours."""
+    extras = {
+        "extra_headers": _without(call.get("extra_headers"), {FAIRNESS_HEADER, OBJECTIVE_HEADER}),
+        "extra_body": _without(call.get("extra_body"), {SALT_FIELD, *_NAMING}),
+    }
+    kept = {name: value for name, value in call.items() if name not in (*_NAMING, *extras)}
+    # An empty one would be sent as a field of its own, which providers refuse.
+    return {**kept, **{name: value for name, value in extras.items() if value}}
 
 
 def routed(call: Call) -> dict[str, t.Any]:
@@ -22,12 +47,14 @@ def routed(call: Call) -> dict[str, t.Any]:
     LiteLLM asks for it again at each retry and each fallback, so they hold for every model that a request reaches.
     """
     team, priority = _owner(call)
+    pool = _POOL.search(str(call.get("api_base") or ""))
     return {
         **call,
         "extra_headers": {
             **_without(call.get("extra_headers"), {FAIRNESS_HEADER, OBJECTIVE_HEADER}),
             FAIRNESS_HEADER: team,
-            OBJECTIVE_HEADER: priority,
+            # An objective belongs to one pool, so the name of the pool is a part of its own.
+            OBJECTIVE_HEADER: f"{pool['name']}-{priority}" if pool else priority,
         },
         "extra_body": {**(call.get("extra_body") or {}), SALT_FIELD: team},
     }
