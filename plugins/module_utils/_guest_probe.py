@@ -31,8 +31,11 @@ class Staged(t.Protocol):
     def guests(self) -> Guests: ...
 
 
-def with_guests[Stage: "Staged"](
-    claims: t.Sequence[Claim], reach: t.Callable[[ExitStack], Stage], work: t.Callable[[Stage], list[Check]]
+S = t.TypeVar("S", bound=Staged)
+
+
+def with_guests(  # noqa: UP047 - as Query of _transport
+    claims: t.Sequence[Claim], reach: t.Callable[[ExitStack], S], work: t.Callable[[S], list[Check]]
 ) -> tuple[list[Check], list[str]]:
     """All checks, and warnings. What cannot be reached is a failed check of every claim."""
     began = time.monotonic()
@@ -49,15 +52,15 @@ def with_guests[Stage: "Staged"](
     return checks, warnings
 
 
-def carry_out[Stage: "Staged"](
-    probes: t.Mapping[str, tuple[Claim, t.Callable[[Stage], Observation]]],
+def carry_out(  # noqa: UP047
+    probes: t.Mapping[str, tuple[Claim, t.Callable[[S], Observation]]],
     kinds: t.Sequence[str],
-    reach: t.Callable[[ExitStack], Stage],
+    reach: t.Callable[[ExitStack], S],
 ) -> tuple[list[Check], list[str]]:
     """One after the other: they look at the same counters and logs, and come from one address, which is limited."""
     chosen = [probes[kind] for kind in kinds]
 
-    def one_by_one(stage: Stage) -> list[Check]:
+    def one_by_one(stage: S) -> list[Check]:
         return [run_probe(claim, partial(observe, stage), UNREACHABLE) for claim, observe in chosen]
 
     return with_guests([claim for claim, _observe in chosen], reach, one_by_one)

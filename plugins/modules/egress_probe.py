@@ -32,7 +32,41 @@ attributes:
     description: What the module makes is gone when it ends.
 options:
   models:
+    description:
+      - The models of providers that tenants may use.
+    type: list
+    elements: dict
+    required: true
     suboptions:
+      name:
+        description:
+          - Name of the model in the inventory.
+        type: str
+        required: true
+      served_name:
+        description:
+          - The name that clients use. O(models[].name) when left out.
+        type: str
+      price:
+        description:
+          - What a token should cost, in dollars.
+        type: dict
+        suboptions:
+          input_per_token:
+            description:
+              - Dollars for a token of the prompt.
+            type: float
+            default: 0.0
+          output_per_token:
+            description:
+              - Dollars for a token of the answer.
+            type: float
+            default: 0.0
+      max_output_tokens:
+        description:
+          - The most tokens that one answer may have.
+        type: int
+        default: 512
       host:
         description:
           - Host of the provider.
@@ -154,7 +188,8 @@ CREDENTIAL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "key": {"type": "str", "required": True, "no_log": False},
 }
 MODEL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    **PRICED_SPEC,
+    # They have no pods, so no Services.
+    **{name: spec for name, spec in PRICED_SPEC.items() if name != "services"},
     "host": {"type": "str", "required": True},
     "certificate": {"type": "str", "required": True},
     "credential": {"type": "dict", "required": True, "no_log": False, "options": CREDENTIAL_SPEC},
