@@ -25,8 +25,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "llm-platform"
 APPLY = "wmx.llm_platform.apply"
 TEARDOWN = "wmx.llm_platform.teardown"
+EXAMPLE = ROOT / "inventories/local/group_vars/all/models.yml"
+MODELS = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["llm_models"]
 # The life of objects needs no gateway; those who do take the fixture `gateway`.
-SERVING_ONLY: dict[str, t.Any] = {"llm_profile": "serving", "llm_tenants": [], "llm_gateway_fallbacks": []}
+SERVING_ONLY: dict[str, t.Any] = {
+    "llm_profile": "serving",
+    "llm_tenants": [],
+    "llm_models": [model for model in MODELS if model["engine"] != "provider"],
+    "llm_features": {},
+    "egress_simulated": [],
+    "llm_gateway_fallbacks": [],
+}
 PROBE_PREFIX = "llm-platform-probe-"
 PROBE_SECONDS = 30.0
 
