@@ -22,8 +22,10 @@ Answer = tuple[int, dict[str, str], t.Any]
 JSON: t.Final = {"content-type": "application/json"}
 SLOTS: t.Final = 4
 BLOCK: t.Final = 100
-URGENT_SECONDS: t.Final = 0.1
-BATCH_SECONDS: t.Final = 0.015
+# Long beside what a loaded machine adds to them.
+URGENT_SECONDS: t.Final = 0.3
+BATCH_SECONDS: t.Final = 0.05
+SHED_SECONDS: t.Final = 0.05
 LONGEST_QUEUE: t.Final = 6
 QUEUE_SECONDS: t.Final = 0.2
 
@@ -215,6 +217,8 @@ def served(target: Pod | Gateway) -> Iterator[str]:
 
         def _queue(self, gateway: Gateway, objective: str, body: Object) -> None:
             if not gateway.wait(objective):
+                # Or those who try again at once would leave nothing of the machine to the others.
+                time.sleep(SHED_SECONDS)
                 self._send(gateway.shed())
             elif body.get("stream"):
                 event = {"choices": [{"delta": {"content": "Red"}}]}
