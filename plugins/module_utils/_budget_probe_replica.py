@@ -18,11 +18,13 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import Answ
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import Claim, Observation, ProbeError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import FAULTS, ModelPod
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_ledger import Row, same
+from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_spend import rows_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import (
     Key,
     Model,
     ask,
     good,
+    spent_by,
     verdict,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_witness import RUNNING
@@ -153,7 +155,7 @@ def _compare(seen: Observation, scene: Scene, key: Key, bought: Bought) -> None:
     models = {model.name: model for model in (scene.model, *scene.others)}
     until = began + 3 * scene.timing.flush
     while True:
-        rows, spent = _fetch(scene, key)
+        rows, spent = rows_of(scene.admin, key), spent_by(scene.admin, key)
         faults = ledger_faults(bought.answers, rows, spent, models)
         if not faults or time.monotonic() >= until:
             break
@@ -195,9 +197,3 @@ def _right(answer: Answer, row: Row, models: Mapping[str, Model]) -> bool:
         and model is not None
         and same(row.spend, model.cost(*tokens))
     )
-
-
-def _fetch(scene: Scene, key: Key) -> tuple[list[Row], float]:
-    found = scene.admin.checked("GET", "/spend/logs", query={"api_key": key.hash})
-    info = scene.admin.checked("GET", "/key/info", query={"key": key.hash})
-    return [Row.of(item) for item in found], float(info["info"].get("spend") or 0.0)

@@ -203,9 +203,7 @@ class ChatClient:
     def get(self, path: str, *, key: str | None = None) -> tuple[int, str]:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         try:
-            # Once more, for a server may close a pooled connection in the very moment it is used.
-            again = urllib3.Retry(None, connect=0, read=1, status=0, redirect=False)
-            response = self._pool.request("GET", self._url + path, headers=headers, retries=again)
+            response = self._pool.request("GET", self._url + path, headers=headers, retries=retries_of("GET"))
         except urllib3.exceptions.HTTPError as exc:
             raise ChatError(f"GET {path}: {exc}") from exc
         return response.status, response.data.decode("utf-8", "replace")
@@ -227,6 +225,11 @@ class ChatClient:
         if status != 200:
             raise ChatError(f"GET /metrics gave status {status}")
         return read_gauges(text, names)
+
+
+def retries_of(method: str) -> t.Any:
+    """A look may be repeated, for a server may close a pooled connection in the very moment it is used."""
+    return urllib3.Retry(None, connect=0, read=1, status=0, redirect=False) if method == "GET" else False
 
 
 def _take_error(raw: bytes, answer: Answer) -> None:

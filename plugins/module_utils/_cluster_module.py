@@ -49,6 +49,24 @@ def run(
     module.exit_json(**{"changed": False, **result})
 
 
+def probing(
+    probe: t.Callable[[t.Mapping[str, t.Any]], tuple[t.Sequence[t.Mapping[str, t.Any]], t.Sequence[str]]],
+    *,
+    in_check_mode: bool = False,
+) -> Work:
+    """The work of a module that carries out a probe: its checks and warnings; none in check mode, unless told so."""
+
+    def work(module: AnsibleModule) -> Result:
+        if module.check_mode and not in_check_mode:
+            return {"checks": []}
+        checks, warnings = probe(module.params)
+        for warning in warnings:
+            module.warn(warning)
+        return {"checks": checks}
+
+    return work
+
+
 class _Ended(Exception):  # noqa: N818 - it is the way out, not an error
     def __init__(self, result: Result) -> None:
         super().__init__()

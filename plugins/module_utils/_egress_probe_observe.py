@@ -21,10 +21,12 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._egress_probe_pro
     WRONG,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_budget import EXCEEDED
+from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_ledger import same
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import (
     ask,
     good,
     marked,
+    spent_by,
     verdict,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_witness import new_marker
@@ -261,9 +263,8 @@ def _ledger(stage: Stage, bought: _Bought, seen: Observation) -> None:
     until = time.monotonic() + stage.seconds
     admin = stage.replicas[0].admin
     while True:
-        info = admin.checked("GET", "/key/info", query={"key": bought.key.hash})
-        spent = float(info["info"].get("spend") or 0.0)
-        if abs(spent - bought.dollars) < 1e-12 + 1e-9 * bought.dollars:
+        spent = spent_by(admin, bought.key)
+        if same(spent, bought.dollars):
             seen.facts.insert(
                 0, f"{bought.answers} answers by {len(stage.replicas)} replicas, ${spent:.8f} in the ledger"
             )

@@ -12,7 +12,7 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import read_gauges
+from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import read_gauges, retries_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import ProbeError
 from ansible_collections.wmx.llm_platform.plugins.module_utils._portforward import service_targets
 
@@ -78,10 +78,10 @@ class ModelPod:
 
     def text(self, method: str, path: str, body: t.Any = None) -> str:
         sent = None if body is None else json.dumps(body)
-        # A look may be repeated: a server may close a pooled connection in the very moment it is used.
-        again = urllib3.Retry(None, connect=0, read=1, status=0, redirect=False) if method == "GET" else False
         try:
-            answer = self._pool.request(method, self._url + path, body=sent, headers=self._headers(), retries=again)
+            answer = self._pool.request(
+                method, self._url + path, body=sent, headers=self._headers(), retries=retries_of(method)
+            )
         except urllib3.exceptions.HTTPError as exc:
             raise ProbeError(f"{method} {path} of {self.name}: {exc}") from exc
         if answer.status != 200:

@@ -28,6 +28,17 @@ class RoleOptions(t.NamedTuple):
     options: dict[str, dict[str, t.Any]]
 
 
+def options_of(values: Mapping[str, t.Any], roles: Iterable[RoleOptions], *names: str) -> dict[str, t.Any]:
+    """The options of the roles with these names, with the roles' own defaults where the inventory says nothing."""
+    quiet = Validator()
+    return {
+        name: quiet.check(spec, None, name) if values.get(name) is None else values[name]
+        for role in roles
+        if role.role in names
+        for name, spec in role.options.items()
+    }
+
+
 def read_roles(roles_dir: Path) -> list[RoleOptions]:
     """The documented options of every role of the collection."""
     found = []

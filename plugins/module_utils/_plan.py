@@ -105,7 +105,7 @@ def make_plan(request: Request) -> Plan:
     tenants, deleted = check_tenants(given, former, around, validator)
     parts = _parts(scene, models, validator)
     providers = [model for model in models if model.get("engine") == _plan_providers.PROVIDER]
-    served = [model for model in models if model not in providers]
+    served = [model for model in models if model.get("engine") != _plan_providers.PROVIDER]
     view = {
         "substrate": substrate,
         "namespaces": namespaces,

@@ -8,6 +8,7 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import options_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import HIDDEN, Validator
 
 if t.TYPE_CHECKING:
@@ -42,13 +43,7 @@ _VARIABLE: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def dns_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
     """The options that matter here with the roles' own defaults where the inventory says nothing."""
-    quiet = Validator()
-    found = {
-        name: quiet.check(spec, None, name) if values.get(name) is None else values[name]
-        for role in roles
-        if role.role == "external_dns"
-        for name, spec in role.options.items()
-    }
+    found = options_of(values, roles, "external_dns")
     given = {
         name: (values.get(name) or {}).get(CREDENTIAL)
         for name in ("secrets_values", "secrets_from")

@@ -8,7 +8,8 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import options_of
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, Validator
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,6 @@ Options = dict[str, t.Any]
 INTERNAL: t.Final = "internal"
 INTERNAL_PORT: t.Final = 80
 MAX_REPLICAS: t.Final = 50
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The longest first label of a host of ours, with room for those to come.
 _LONGEST_HOST: t.Final = 20
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -38,14 +38,7 @@ class Around(t.NamedTuple):
 
 def edge_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
     """The role's options with their own defaults where the inventory says nothing."""
-    quiet = Validator()
-    found = {
-        name: quiet.check(spec, None, name) if values.get(name) is None else values[name]
-        for role in roles
-        if role.role == "edge"
-        for name, spec in role.options.items()
-    }
-    return {**found, "llm_domain": values.get("llm_domain") or ""}
+    return {**options_of(values, roles, "edge"), "llm_domain": values.get("llm_domain") or ""}
 
 
 def check_edge(options: Options, around: Around, validator: Validator) -> Options:
@@ -70,7 +63,7 @@ class _Rules:
         domain = self.options.get("llm_domain") or ""
         labels = domain.split(".")
         if self.public and (
-            len(domain) > 253 - _LONGEST_HOST or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels))
+            len(domain) > 253 - _LONGEST_HOST or len(labels) < 2 or not all(map(DNS_LABEL.fullmatch, labels))
         ):
             fix = "write a domain of yours in lower case, such as llm.example.com, or leave it empty"
             self.add("llm_domain", domain, "is no domain", fix)

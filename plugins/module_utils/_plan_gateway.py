@@ -8,12 +8,13 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import options_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 Options = dict[str, t.Any]
 
@@ -70,14 +71,7 @@ class Around(t.NamedTuple):
 
 def gateway_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
     """The options of the gateway and its datastores with the roles' own defaults where the inventory says nothing."""
-    quiet = Validator()
-    found = {}
-    for role in roles:
-        if role.role in ("datastores", "llm_gateway", "serving"):
-            for name, spec in role.options.items():
-                given = values.get(name)
-                found[name] = quiet.check(spec, None, name) if given is None else given
-    return found
+    return options_of(values, roles, "datastores", "llm_gateway", "serving")
 
 
 def check_gateway(options: Options, around: Around, validator: Validator) -> dict[str, Options]:

@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_flows import API_SERVER, Inputs, Resolver, Table
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import nearest
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, nearest
 
 if t.TYPE_CHECKING:
     from ansible_collections.wmx.llm_platform.plugins.module_utils._flows import End, Flow, Port
@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
 
 Given = dict[str, t.Any]
 
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"(\d{1,5})(?:/(TCP|UDP))?")
 _WAYS = "name one of end, namespace and addresses"
 
@@ -29,7 +28,7 @@ def plan_flows(table: Table, inputs: Inputs, validator: Validator) -> list[Flow]
     _networks(option(API_SERVER), API_SERVER, validator)
     _port(option("llm_network_api_server.port"), "llm_network_api_server.port", validator)
     namespace = option("llm_network_dns.namespace")
-    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+    if namespace is not None and not DNS_LABEL.fullmatch(namespace):
         validator.add("llm_network_dns.namespace", namespace, "is no namespace's name", "use a-z, 0-9 and -")
     resolver = Resolver(table, inputs)
     given = [
@@ -91,7 +90,7 @@ class _Given:
         return _foreign(", ".join(map(str, entry["addresses"])), addresses=list(entry["addresses"]))
 
     def _pods(self, path: str, namespace: str, labels: dict[str, t.Any]) -> End:
-        if not _NAMESPACE.fullmatch(namespace):
+        if not DNS_LABEL.fullmatch(namespace):
             self._add(f"{path}.namespace", namespace, "is no namespace's name", "use a-z, 0-9 and -")
         for label, value in labels.items():
             if not isinstance(value, str):

@@ -10,7 +10,8 @@ import typing as t
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import HIDDEN, Validator
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import options_of
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, HIDDEN, Validator
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,6 @@ KEYS: t.Final = "provider-keys"
 _URLS: t.Final = {"anthropic": "https://api.anthropic.com", "openai": "https://api.openai.com/v1"}
 # What the gateway's client appends to the address by itself, and all that it asks for.
 _PATHS: t.Final = {"anthropic": "/v1/messages", "openai": "/chat/completions"}
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _MODEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:/@-]{0,126}[A-Za-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -141,7 +141,7 @@ class _Rules:
         if is_address:
             what = "is an IP address, which no certificate is checked against"
             self.add("url", url, what, "write the host's name")
-        elif len(host) > 240 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+        elif len(host) > 240 or len(labels) < 2 or not all(map(DNS_LABEL.fullmatch, labels)):
             self.add("url", url, "has no full name of a host", "write one such as api.example.com")
         elif labels[-1] in _INSIDE:
             fix = "serve it by another engine, or name a host of the provider"
@@ -169,13 +169,7 @@ class _Rules:
 
 def egress_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
     """The role's options with their own defaults where the inventory says nothing."""
-    quiet = Validator()
-    return {
-        name: quiet.check(spec, None, name) if values.get(name) is None else values[name]
-        for role in roles
-        if role.role == GATEWAY
-        for name, spec in role.options.items()
-    }
+    return options_of(values, roles, GATEWAY)
 
 
 class Around(t.NamedTuple):

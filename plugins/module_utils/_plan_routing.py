@@ -7,13 +7,14 @@ from __future__ import annotations
 import typing as t
 from types import MappingProxyType
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import options_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_objectives import check_objectives
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import RoleOptions
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 Options = dict[str, t.Any]
 
@@ -39,14 +40,7 @@ class Around(t.NamedTuple):
 
 def routing_options(values: Mapping[str, t.Any], roles: Iterable[RoleOptions]) -> Options:
     """The options that matter here with the roles' own defaults where the inventory says nothing."""
-    quiet = Validator()
-    found = {}
-    for role in roles:
-        if role.role in ("gateway", "istio", "llm_gateway", "serving"):
-            for name, spec in role.options.items():
-                given = values.get(name)
-                found[name] = quiet.check(spec, None, name) if given is None else given
-    return found
+    return options_of(values, roles, "gateway", "istio", "llm_gateway", "serving")
 
 
 def check_routing(options: Options, around: Around, validator: Validator) -> Options:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, Validator
+
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _VERSION = re.compile(r"1\.(\d{1,3})(\.\d{1,3})?")
 _REF = re.compile(r"([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]* ([a-z0-9][a-z0-9-]*/)?[A-Za-z0-9][A-Za-z0-9.:-]*")
@@ -38,7 +38,7 @@ def check_rules(
 
 def _names(values: Mapping[str, t.Any], namespaces: list[dict[str, str]], validator: Validator) -> None:
     environment = values.get("llm_environment")
-    if environment is not None and not _LABEL.fullmatch(environment):
+    if environment is not None and not DNS_LABEL.fullmatch(environment):
         fix = "rename the inventory directory or set it to a-z, 0-9 and -, at most 63 characters"
         validator.add("llm_environment", environment, "is no DNS label", fix)
     storage_class = values.get("llm_storage_class")
@@ -47,7 +47,7 @@ def _names(values: Mapping[str, t.Any], namespaces: list[dict[str, str]], valida
     home = values.get("llm_home_namespace")
     options = {name: value for name, value in values.items() if name.endswith("_namespace") and isinstance(value, str)}
     for name, value in options.items():
-        if not _LABEL.fullmatch(value):
+        if not DNS_LABEL.fullmatch(value):
             validator.add(name, value, "is no namespace's name", "use a-z, 0-9 and -, at most 63 characters")
         elif value in _SYSTEM_NAMESPACES or value.startswith("kube-"):
             validator.add(name, value, "belongs to Kubernetes", "choose a namespace of its own")
@@ -55,7 +55,7 @@ def _names(values: Mapping[str, t.Any], namespaces: list[dict[str, str]], valida
             validator.add(name, value, "is llm_home_namespace too", "choose a namespace of its own")
     for namespace in namespaces:
         name = namespace["name"]
-        if name not in options.values() and not _LABEL.fullmatch(name):
+        if name not in options.values() and not DNS_LABEL.fullmatch(name):
             validator.add("namespace", name, "is no namespace's name", "use a-z, 0-9 and -, at most 63 characters")
 
 

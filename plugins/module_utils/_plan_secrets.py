@@ -8,18 +8,17 @@ import re
 import typing as t
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_providers import KEYS
-from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import HIDDEN
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, HIDDEN
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _DURATION = re.compile(r"(\d+(\.\d+)?(h|m|s|ms))+")
-_PATTERNS = {"namespace": _NAMESPACE, "name": _NAME, "key": _KEY}
+_PATTERNS = {"namespace": DNS_LABEL, "name": _NAME, "key": _KEY}
 _TOKEN = "hf-token"  # noqa: S105 - the name of an option
 
 

@@ -16,17 +16,16 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._duration import 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_models import NAME_LENGTH
 from ansible_collections.wmx.llm_platform.plugins.module_utils._plan_tenant_keys import KeyRules
 from ansible_collections.wmx.llm_platform.plugins.module_utils._quantity import QuantityError, parse_quantity
+from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import DNS_LABEL, Validator
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.wmx.llm_platform.plugins.module_utils._validate import Validator
 
 Tenant = dict[str, t.Any]
 Options = dict[str, t.Any]
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SYSTEM = frozenset({"default"})
 _MAXIMUM = 2_000_000_000
 _MOST_DOLLARS = 1e9
@@ -105,7 +104,7 @@ def _check_namespace(path: str, namespace: str, around: Surroundings, validator:
     fix = "remove it, or choose a namespace of the tenant's own"
     if any(problem.path == path.replace(".namespace", ".name") for problem in validator.problems):
         return  # the namespace follows from a name that was refused
-    if not _NAMESPACE.fullmatch(namespace):
+    if not DNS_LABEL.fullmatch(namespace):
         validator.add(path, namespace, "is no namespace's name", "use a-z, 0-9 and -, at most 63 characters")
     elif namespace in _SYSTEM or namespace.startswith("kube-"):
         validator.add(path, namespace, "belongs to Kubernetes", fix)

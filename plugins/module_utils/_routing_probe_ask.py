@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from ansible_collections.wmx.llm_platform.plugins.module_utils._chat import retries_of
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import ProbeError
 
 try:
@@ -87,15 +88,13 @@ class Asker:
         headers = {**self._headers(), **(more or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        # A look may be repeated: a server may close a pooled connection in the very moment it is used.
-        again = urllib3.Retry(None, connect=0, read=1, status=0, redirect=False) if method == "GET" else False
         try:
             found = self._pool.request(
                 method,
                 self.url + path,
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                retries=again,
+                retries=retries_of(method),
                 timeout=patience or self._timeout,
             )
         except urllib3.exceptions.ReadTimeoutError as exc:

@@ -25,7 +25,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_pi
 from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_stage import REPLICAS, SPLIT_REQUESTS
 
 if t.TYPE_CHECKING:
-    from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_stage import Own, Stage
+    from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_stage import Stage
 
 WORKERS: t.Final = 6
 """What they ask fills the slots of a replica, and makes a queue that is shorter than those of the others."""
@@ -59,7 +59,7 @@ def observe_canary(stage: Stage) -> Observation:
         ):
             marker = _ask(stage, seen)
             for name, pool in pools.items():
-                counts, in_turn = _count(pool, marker), count_in_turn(stage, pool)
+                counts, in_turn = pool.counts(marker), count_in_turn(stage, pool)
                 arrived[name] += counts.total()
                 picked[name] += counts[idle[name]]
                 plain[name] += in_turn.total()
@@ -101,10 +101,6 @@ def _ask(stage: Stage, seen: Observation) -> str:
         list(workers.map(ask, range(stage.split_requests // REPLICAS)))
     seen.faults += [f"{count} requests failed: {what}" for what, count in failed.items()]
     return marker
-
-
-def _count(own: Own, marker: str) -> Counter[str]:
-    return Counter({pod: len(found) for pod, found in own.arrivals(marker).items()})
 
 
 def _judge(seen: Observation, asked: int, arrived: Counter[str], picked: Counter[str]) -> None:

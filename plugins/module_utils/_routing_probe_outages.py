@@ -38,7 +38,7 @@ def observe_picker(stage: Stage) -> Observation:
     marker = f"open-{secrets.token_hex(4)}"
     replies = [_ask(stage, own, marker) for _turn in range(WITHOUT_PICKER)]
     seen.faults += [f"open: status {status}" for status in sorted({reply.status for reply in replies} - {200})]
-    spread = {pod: len(found) for pod, found in own.arrivals(marker).items()}
+    spread = own.counts(marker)
     if not all(spread.values()):
         seen.faults.append(f"open: replicas got {sorted(spread.values())} requests")
     seen.facts.append(f"open: {len(replies)} answers from replicas that got {sorted(spread.values())}")

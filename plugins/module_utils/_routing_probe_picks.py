@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 import typing as t
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._checks import Claim, Observation, ProbeError
@@ -24,6 +23,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._routing_probe_st
 )
 
 if t.TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
 
 WANTED_SHARE: t.Final = 0.95
@@ -113,7 +113,7 @@ def _ask_and_count(stage: Stage, own: Own, path: str) -> Counter[str]:
             break
         if reply.status not in (0, 200):
             raise ProbeError(f"{path}: status {reply.status} {reply.text[:200]}")
-    return Counter({pod: len(found) for pod, found in own.arrivals(marker).items()})
+    return own.counts(marker)
 
 
 def count_in_turn(stage: Stage, own: Own) -> Counter[str]:
@@ -123,9 +123,9 @@ def count_in_turn(stage: Stage, own: Own) -> Counter[str]:
     with stage.gateway.held([body] * TURN, own.plain_path):
         stage.until(
             "the arrival of what was asked in turn",
-            lambda: sum(len(found) for found in own.arrivals(marker).values()) >= TURN,
+            lambda: own.counts(marker).total() >= TURN,
         )
-        return Counter({pod: len(found) for pod, found in own.arrivals(marker).items()})
+        return own.counts(marker)
 
 
 def observe_affinity(stage: Stage) -> Observation:

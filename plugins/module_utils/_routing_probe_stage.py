@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 import typing as t
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,6 +97,10 @@ class Own:
             users = [str((entry.get("body") or {}).get("user") or "") for entry in log]
             found[name] = [user for user in users if user.startswith(marker)]
         return found
+
+    def counts(self, marker: str) -> Counter[str]:
+        """By pod, how many requests with such a marker it got."""
+        return Counter({pod: len(found) for pod, found in self.arrivals(marker).items()})
 
     def gauge(self, pod: str, name: str) -> float:
         return read_gauges(self.pods[pod].ask("GET", "/metrics").text, (name,)).get(name, 0.0)

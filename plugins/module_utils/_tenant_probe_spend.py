@@ -24,6 +24,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_led
     reconcile,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_stage import (
+    Admin,
     Key,
     Model,
     Replica,
@@ -31,6 +32,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_sta
     ask,
     good,
     marked,
+    spent_by,
     verdict,
 )
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe_witness import (
@@ -192,18 +194,22 @@ def _carry_out(stage: Stage, order: _Order) -> tuple[Purchase, str]:
     return Purchase(order.kind, marker, answer.id, order.key, order.model, length, told), fault.strip()
 
 
+def rows_of(admin: Admin, key: Key) -> list[Row]:
+    """What the ledger has of the requests of a key."""
+    found = admin.checked("GET", "/spend/logs", query={"api_key": key.hash})
+    if not isinstance(found, list):
+        raise ProbeError(f"GET /spend/logs answered {type(found).__name__}, not a list of rows")
+    return [Row.of(item) for item in found]
+
+
 def _fetch(stage: Stage, keys: t.Collection[Key]) -> Ledger:
     admin = stage.replicas[0].admin
     rows: list[Row] = []
     key_spend: dict[str, float] = {}
     team_spend: dict[str, float] = {}
     for key in keys:
-        found = admin.checked("GET", "/spend/logs", query={"api_key": key.hash})
-        if not isinstance(found, list):
-            raise ProbeError(f"GET /spend/logs answered {type(found).__name__}, not a list of rows")
-        rows += [Row.of(item) for item in found]
-        info = admin.checked("GET", "/key/info", query={"key": key.hash})
-        key_spend[key.hash] = float(info["info"].get("spend") or 0.0)
+        rows += rows_of(admin, key)
+        key_spend[key.hash] = spent_by(admin, key)
     for team in {key.team.id for key in keys}:
         info = admin.checked("GET", "/team/info", query={"team_id": team})
         team_spend[team] = float(info["team_info"].get("spend") or 0.0)

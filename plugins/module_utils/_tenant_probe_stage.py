@@ -75,6 +75,12 @@ class Key:
     hash: str
 
 
+def spent_by(admin: Admin, key: Key) -> float:
+    """Dollars that the ledger has for a key."""
+    info = admin.checked("GET", "/key/info", query={"key": key.hash})
+    return float(info["info"].get("spend") or 0.0)
+
+
 class Guests:
     """Makes teams and keys for one run. Thread-safe."""
 

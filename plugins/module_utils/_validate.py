@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 import typing as t
 from collections.abc import Iterable, Mapping
 
@@ -19,6 +20,9 @@ UNREADABLE: t.Final = object()
 
 # Stands for a value that nobody may see.
 HIDDEN: t.Final = "********"
+
+# One part of a name in DNS, as a namespace's name is.
+DNS_LABEL: t.Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 _SHOWN = 60
 _FREE_TEXT = ("args", "env", "provider.ca")

@@ -151,7 +151,7 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._budget_probe imp
     claims_of,
     probe,
 )
-from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import probing, run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import PRICED_MODELS_SPEC, SERVING_SPEC
 
@@ -175,10 +175,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     if module.check_mode:
         return {"checks": [claim.not_run("check mode breaks nothing") for claim in claims_of(module.params["kinds"])]}
-    checks, warnings = probe(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    return {"checks": checks}
+    return probing(probe)(module)
 
 
 def main() -> t.NoReturn:

@@ -174,13 +174,10 @@ checks:
 
 import typing as t
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import probing, run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._egress_probe import probe
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import PRICED_SPEC
-
-if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
 
 CREDENTIAL_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "name": {"type": "str", "required": True},
@@ -210,17 +207,8 @@ SPEC: t.Final[dict[str, t.Any]] = {
 }
 
 
-def work(module: AnsibleModule) -> dict[str, t.Any]:
-    if module.check_mode:
-        return {"checks": []}
-    checks, warnings = probe(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    return {"checks": checks}
-
-
 def main() -> t.NoReturn:
-    run(SPEC, work)
+    run(SPEC, probing(probe))
 
 
 if __name__ == "__main__":

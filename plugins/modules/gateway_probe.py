@@ -124,7 +124,7 @@ checks:
 
 import typing as t
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import probing, run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe import (
     ENTRANCE_SPEC,
     FALLBACK_SPEC,
@@ -134,9 +134,6 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe im
 from ansible_collections.wmx.llm_platform.plugins.module_utils._gateway_probe_model import MODELS_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import SERVING_SPEC
-
-if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
 
 SPEC: t.Final[dict[str, t.Any]] = {
     **GATEWAY_SPEC,
@@ -149,17 +146,8 @@ SPEC: t.Final[dict[str, t.Any]] = {
 }
 
 
-def work(module: AnsibleModule) -> dict[str, t.Any]:
-    if module.check_mode:
-        return {"checks": []}
-    checks, warnings = probe(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    return {"checks": checks}
-
-
 def main() -> t.NoReturn:
-    run(SPEC, work)
+    run(SPEC, probing(probe))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ checks:
 
 import typing as t
 
-from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import run
+from ansible_collections.wmx.llm_platform.plugins.module_utils._cluster_module import probing, run
 from ansible_collections.wmx.llm_platform.plugins.module_utils._litellm_client import GATEWAY_SPEC
 from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe import (
     CLAIMS,
@@ -152,9 +152,6 @@ from ansible_collections.wmx.llm_platform.plugins.module_utils._tenant_probe imp
     SERVING_SPEC,
     probe,
 )
-
-if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
 
 SPEC: t.Final[dict[str, t.Any]] = {
     **GATEWAY_SPEC,
@@ -167,15 +164,8 @@ SPEC: t.Final[dict[str, t.Any]] = {
 }
 
 
-def work(module: AnsibleModule) -> dict[str, t.Any]:
-    checks, warnings = probe(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    return {"checks": checks}
-
-
 def main() -> t.NoReturn:
-    run(SPEC, work)
+    run(SPEC, probing(probe, in_check_mode=True))
 
 
 if __name__ == "__main__":
