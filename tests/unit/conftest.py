@@ -8,7 +8,7 @@ import pathlib
 import typing as t
 
 import pytest
-from hypothesis import configuration, settings
+from hypothesis import HealthCheck, configuration, settings
 
 # Before any test imports ours: what was imported as a plain package has no filters that a template finds.
 try:
@@ -22,9 +22,12 @@ else:
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# The same examples in every run; what is found belongs into a test of its own.
+# The same examples in every run; what is found belongs into a test of its own. How long one takes says nothing here: a
+# machine that is busy with something else would fail a test that has nothing wrong.
 configuration.set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
-settings.register_profile("repository", derandomize=True, database=None)
+settings.register_profile(
+    "repository", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repository")
 
 # What YAML, Jinja, JSON or a shell could take for something else than text.

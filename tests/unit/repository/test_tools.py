@@ -20,7 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 def fake_make(tmp_path: pathlib.Path) -> dict[str, str]:
     """An environment whose make fails for the target `broken` and passes for every other."""
     make = tmp_path / "make"
-    make.write_text('#!/bin/sh\nfor last in "$@"; do :; done\n[ "$last" != broken ]\n', encoding="utf-8")
+    make.write_text(
+        '#!/bin/sh\nfor last in "$@"; do :; done\n[ "$last" = broken ] || exit 0\n'
+        'echo "FAILED tests/a.py::test_b - it is broken"\nseq 100\nexit 1\n',
+        encoding="utf-8",
+    )
     make.chmod(0o755)
     return {**os.environ, "MAKE": str(make)}
 
@@ -36,6 +40,11 @@ def test_a_failed_step_fails_the_run_and_does_not_hide_the_steps_after_it(fake_m
     assert re.search(r"^broken +\d+  FAILED$", result.stdout, re.MULTILINE)
     assert re.search(r"^unit +\d+  passed$", result.stdout, re.MULTILINE)
     assert result.stdout.splitlines()[-1] == "2 passed, 1 failed"
+
+
+def test_what_failed_is_said_again_where_the_run_ends(fake_make: dict[str, str]) -> None:
+    end = steps(fake_make, "broken", "unit").stdout.splitlines()[-12:]
+    assert end[end.index("── broken FAILED") + 1].strip() == "FAILED tests/a.py::test_b - it is broken"
 
 
 def test_a_run_ends_with_a_table_of_times_and_a_plain_line(fake_make: dict[str, str]) -> None:

@@ -67,7 +67,7 @@ def apply(stored: t.Any) -> t.Callable[..., t.Any]:
     return run
 
 
-PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @PROPERTY

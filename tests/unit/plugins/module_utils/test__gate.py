@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils import _gate_access, _gate_pods
@@ -197,7 +197,6 @@ containers = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(containers, containers, st.sampled_from(["Deployment", "DaemonSet"]))
 def test_any_pod_is_judged_without_an_exception(first: list[t.Any], second: list[t.Any], kind: str) -> None:
     obj = {

@@ -10,7 +10,7 @@ import typing as t
 import jmespath
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_find import (
@@ -77,7 +77,6 @@ def test_an_expression_of_the_user_names_fields_that_nobody_would_take_for_image
     assert [str(found.image) for found in find_images(obj, extra)] == ["docker.io/library/busybox"]
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=40)),

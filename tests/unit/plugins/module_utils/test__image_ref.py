@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import (
@@ -65,7 +65,6 @@ def test_no_tag_means_latest_for_a_lock() -> None:
     assert parse_image("busybox").tagged == "docker.io/library/busybox:latest"
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         ImageRef,

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._lock import (
@@ -78,7 +78,6 @@ locks = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(locks)
 def test_a_lock_survives_being_written_and_read(lock: Lock) -> None:
     again = parse_lock(lock.text(), "lock")
@@ -135,7 +134,6 @@ def test_a_broken_lock_is_refused_with_the_place(text: str, problem: str) -> Non
     assert str(caught.value).startswith("lock it")
 
 
-@settings(deadline=None)
 @given(locks, st.floats(0, 1))
 def test_a_lock_that_was_cut_off_anywhere_is_refused(lock: Lock, where: float) -> None:
     text = lock.text().rstrip("\n")

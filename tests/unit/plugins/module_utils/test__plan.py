@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import read_roles
@@ -337,7 +337,6 @@ def planned(option: str, value: str) -> tuple[dict[str, t.Any], list[str]]:
         return {}, str(exc).splitlines()[1:]
 
 
-@settings(deadline=None)
 @given(option=st.sampled_from(STRINGS), value=TEXT)
 def test_any_text_in_any_option_is_a_clear_error_or_taken_as_it_is(option: str, value: str) -> None:
     entry, refused = planned(option, value)

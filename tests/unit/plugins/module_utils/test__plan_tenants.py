@@ -9,7 +9,7 @@ import string
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._inventory import read_roles
@@ -284,7 +284,6 @@ def _is_refused_or_kept(path: str, entry: dict[str, t.Any], text: str) -> None:
     assert text in ("", found)
 
 
-@settings(deadline=None)
 @given(place=st.sampled_from(PLACES), text=TEXT)
 def test_any_text_in_any_option_is_a_clear_error_or_taken_as_it_is(
     place: tuple[str, t.Callable[[str], dict[str, t.Any]]], text: str

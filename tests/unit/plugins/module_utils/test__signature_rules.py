@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._digest_pin_options import policy_of
@@ -100,7 +100,6 @@ def test_two_rules_for_the_same_images_are_a_fault_unless_releases_tell_them_apa
     assert list(faults([keyless(first_releases=["1.2.3"]), keyed()])) == []
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_pattern_without_a_beginning_is_taken(text: str) -> None:
     rule = keyless(identity=None, identity_regexp=text)

@@ -9,7 +9,7 @@ import string
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.wmx.llm_platform.plugins.module_utils._image_ref import ImageRef, parse_image
@@ -50,7 +50,6 @@ def problem(signature: Signature | None, *rules: SignatureRule, image: ImageRef 
     return judge_signature(image, signature, rules)[0]
 
 
-@settings(deadline=None)
 @given(st.one_of(st.none(), SIGNATURES), RULES)
 def test_what_passes_was_verified_for_the_first_rule_or_needs_no_signature(
     signature: Signature | None, rules: list[SignatureRule]
@@ -66,7 +65,6 @@ def test_what_passes_was_verified_for_the_first_rule_or_needs_no_signature(
         assert signature.status == SIGNED or covering[0].demand == IF_PRESENT
 
 
-@settings(deadline=None)
 @given(SIGNERS, st.sampled_from(DEMANDS), st.dates(), RULES)
 def test_a_signature_by_the_signer_of_the_first_rule_always_passes(
     signer: Signer, demand: str, since: dt.date, others: list[SignatureRule]
@@ -74,14 +72,12 @@ def test_a_signature_by_the_signer_of_the_first_rule_always_passes(
     assert not problem(Signature(SIGNED, signer, since), SignatureRule("ghcr.io/org/*", demand, signer), *others)
 
 
-@settings(deadline=None)
 @given(SIGNATURES, RULES)
 def test_every_change_of_the_signer_needs_a_new_look(signature: Signature, rules: list[SignatureRule]) -> None:
     rule = SignatureRule("*", IF_PRESENT, dataclasses.replace(signature.signer, trusted_root="sha256:another"))
     assert "the lock speaks of" in problem(signature, rule, *rules)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([NAME, "docker.io/library/redis:7"]), st.one_of(st.none(), SIGNATURES)))
 def test_a_lock_reads_back_what_it_writes(signatures: dict[str, Signature | None]) -> None:
     digest = "sha256:" + "ab" * 32

@@ -31,7 +31,7 @@ def value_of(text: str) -> t.Any:
 
 
 @given(JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_written_is_read_again(value: t.Any) -> None:
     assert value_of(dump(value)) == value
 
@@ -185,7 +185,7 @@ def read_by(reader: t.Callable[[str], list[tuple[int, t.Any]]], text: str) -> t.
 
 
 @given(st.lists(PIECES, max_size=12).map("".join))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_the_quick_reader_reads_what_the_whole_one_reads_or_nothing(text: str) -> None:
     quick = read_by(_tree_yaml._quick_documents, text)
     whole = read_by(lambda each: list(_tree_yaml._documents(each, _tree_yaml._Loader)), text)

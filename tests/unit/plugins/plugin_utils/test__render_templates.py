@@ -92,7 +92,7 @@ def test_a_hostile_value_stays_a_value(template: t.Callable[[str], pathlib.Path]
 
 
 @given(st.text(min_size=1, max_size=60).filter(lambda text: text != "nested"))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_stays_a_value(template: t.Callable[[str], pathlib.Path], value: str) -> None:
     check_places(template(PLACES), value)
 
