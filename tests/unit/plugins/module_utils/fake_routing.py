@@ -23,9 +23,9 @@ JSON: t.Final = {"content-type": "application/json"}
 SLOTS: t.Final = 4
 BLOCK: t.Final = 100
 # Long beside what a loaded machine adds to them.
-URGENT_SECONDS: t.Final = 0.3
-BATCH_SECONDS: t.Final = 0.05
-SHED_SECONDS: t.Final = 0.05
+URGENT_SECONDS: t.Final = 0.4
+BATCH_SECONDS: t.Final = 0.04
+SHED_SECONDS: t.Final = 0.1
 LONGEST_QUEUE: t.Final = 6
 QUEUE_SECONDS: t.Final = 0.2
 

@@ -208,7 +208,7 @@ def test_more_headers_can_be_sent_and_a_text_is_no_error(fake: FakeLiteLLM) -> N
 def test_the_time_is_that_of_the_gateway(fake: FakeLiteLLM) -> None:
     llm = client(fake)
     llm.version()
-    assert abs(llm.now() - fake.clock) < timedelta(seconds=2)
+    assert abs(llm.now() - fake.clock) < timedelta(seconds=30)
 
 
 def test_keys_are_taken_out_of_messages() -> None:
